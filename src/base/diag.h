@@ -1,0 +1,67 @@
+/* Diagnostics: what is wrong, where, and how to mend it.
+ *
+ * Every reader of text reports through one of these and goes on as long as it can, so that a
+ * person sees all mistakes at once. A diagnostic points to a place in a source that was
+ * registered, so that the line itself can be shown with a caret under it:
+ *
+ *     kickline.yaml:12:15: error: no bond mode is called 'balance-tbl'  [bond-mode]
+ *        12 |       mode: balance-tbl
+ *           |             ^~~~~~~~~~~ did you mean 'balance-tlb'?
+ */
+#ifndef KL_BASE_DIAG_H
+#define KL_BASE_DIAG_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+enum kl_severity { KL_NOTE, KL_WARNING, KL_ERROR };
+
+struct kl_place {
+    const char *file; /* as shown; NULL: the mistake has no place in a text */
+    unsigned line;    /* from 1; 0: the file as a whole */
+    unsigned col;     /* from 1, in bytes */
+    unsigned width;   /* bytes to underline; 0 and 1 give a caret alone */
+};
+
+struct kl_diag {
+    enum kl_severity severity;
+    const char *code; /* a stable word: "bond-mode" */
+    struct kl_place at;
+    const char *message;
+    const char *hint;     /* how to mend it; NULL if the message says it */
+    struct kl_place also; /* a second place that disagrees; file NULL if there is none */
+    const char *also_says;
+};
+
+struct kl_diags; /* a growing list, with the sources it points into */
+
+struct kl_diags *kl_diags_new(void);
+void kl_diags_free(struct kl_diags *d);
+static inline void kl_diags_drop(struct kl_diags **d)
+{
+    kl_diags_free(*d);
+}
+#define KL_DIAGS_SCOPE __attribute__((cleanup(kl_diags_drop)))
+
+/* Makes `text` (copied) known as `file`, and returns the name to put into places: it lives as
+ * long as `d`. */
+const char *kl_diags_source(struct kl_diags *d, const char *file, const char *text, size_t len);
+
+/* Adds one. `hint` may be NULL. Returns it so that the caller can set `also`. Texts are copied. */
+struct kl_diag *kl_diag(struct kl_diags *d, enum kl_severity severity, const char *code,
+    struct kl_place at, const char *hint, const char *fmt, ...)
+    __attribute__((format(printf, 6, 7)));
+/* A formatted text that lives as long as `d`, for hints. */
+const char *kl_diag_text(struct kl_diags *d, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+size_t kl_diags_count(const struct kl_diags *d, enum kl_severity at_least);
+const struct kl_diag *kl_diags_at(const struct kl_diags *d, size_t i); /* NULL past the end */
+void kl_diags_sort(struct kl_diags *d); /* by file (in order of registration), line, column */
+
+/* For people; colour when asked. At most `limit` of them (0: all), then a line that counts. */
+void kl_diags_print(const struct kl_diags *d, FILE *out, bool colour, size_t limit);
+/* For programs: a JSON array, one object each, keys as the fields above. */
+void kl_diags_json(const struct kl_diags *d, FILE *out);
+
+#endif

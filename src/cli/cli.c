@@ -1,0 +1,152 @@
+#include "cli/cli.h"
+
+#include "base/text.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const struct kl_command kl_commands[] = {
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static const struct kl_command *command_named(const char *name)
+{
+    for (const struct kl_command *c = kl_commands; c->name; c++)
+        if (kl_streq(c->name, name))
+            return c;
+    return NULL;
+}
+
+static void print_help(const struct kl_command *c)
+{
+    printf("usage: kickline %s [OPTIONS] %s\n\n%s.\n\n%s%s"
+           "  -f, --file FILE      the inventory (default ./kickline.yaml, then\n"
+           "                       /etc/kickline/kickline.yaml)\n"
+           "      --json           for programs: JSON on stdout\n"
+           "      --colour WHEN    auto, always or never (NO_COLOR is honoured)\n"
+           "  -h, --help           this text; more in man kickline-%s\n",
+        c->name, c->args, c->summary, c->help ? c->help : "",
+        c->help && *c->help ? "" : "options:\n", c->name);
+}
+
+enum { OPT_JSON = 1000, OPT_COLOUR };
+
+static bool set_colour(struct kl_cli *cli, const char *when)
+{
+    bool automatic = kl_streq(when, "auto"), always = kl_streq(when, "always");
+    if (!automatic && !always && !kl_streq(when, "never")) {
+        fprintf(stderr, "kickline: --colour takes auto, always or never, not '%s'\n", when);
+        return false;
+    }
+    const char *term = getenv("TERM");
+    bool may = automatic && !getenv("NO_COLOR") && !kl_streq(term, "dumb");
+    cli->colour_out = always || (may && isatty(1));
+    cli->colour_err = always || (may && isatty(2));
+    return true;
+}
+
+int kl_cli_options(struct kl_cli *cli, int argc, char **argv, const struct option *own,
+    bool (*each)(void *arg, int opt, const char *value), void *arg, int *exit_code)
+{
+    static const struct option common[] = {
+        {"file", required_argument, NULL, 'f'},
+        {"json", no_argument, NULL, OPT_JSON},
+        {"colour", required_argument, NULL, OPT_COLOUR},
+        {"color", required_argument, NULL, OPT_COLOUR},
+        {"help", no_argument, NULL, 'h'},
+    };
+    enum { COMMON = sizeof common / sizeof *common, MOST = 32 };
+    struct option all[MOST + 1] = {0};
+    const char *names[MOST + 1] = {0};
+    size_t n = 0;
+    for (; n < COMMON; n++)
+        all[n] = common[n];
+    for (; own && own->name && n < MOST; own++)
+        all[n++] = *own;
+    for (size_t i = 0; i < n; i++)
+        names[i] = all[i].name;
+
+    set_colour(cli, "auto");
+    opterr = 0;
+    int c;
+    while ((c = getopt_long(argc, argv, ":f:h", all, NULL)) != -1) {
+        *exit_code = KL_COULD_NOT_RUN;
+        switch (c) {
+        case 'f':
+            cli->inventory = optarg;
+            break;
+        case OPT_JSON:
+            cli->json = true;
+            break;
+        case OPT_COLOUR:
+            if (!set_colour(cli, optarg))
+                return -1;
+            break;
+        case 'h':
+            print_help(command_named(argv[0]));
+            *exit_code = KL_FINE;
+            return -1;
+        case ':':
+            fprintf(stderr, "kickline %s: option '%s' needs a value\n", argv[0], argv[optind - 1]);
+            return -1;
+        case '?': {
+            const char *word = argv[optind - 1];
+            const char *near = kl_starts(word, "--") ? kl_nearest(word + 2, names) : NULL;
+            fprintf(stderr, "kickline %s: there is no option '%s'", argv[0], word);
+            if (near)
+                fprintf(stderr, "; did you mean '--%s'?", near);
+            fprintf(stderr, "\nkickline %s --help lists them all.\n", argv[0]);
+            return -1;
+        }
+        default:
+            if (!each || !each(arg, c, optarg))
+                return -1;
+        }
+    }
+    return optind;
+}
+
+void kl_cli_print(struct kl_cli *cli, struct kl_diags *d)
+{
+    kl_diags_sort(d);
+    kl_diags_print(d, stderr, cli->colour_err, 0);
+}
+
+struct kl_fleet *kl_cli_fleet(struct kl_cli *cli)
+{
+    static const char *const places[] = {"kickline.yaml", "/etc/kickline/kickline.yaml"};
+    const char *path = cli->inventory;
+    for (size_t i = 0; !path && i < 2; i++)
+        if (access(places[i], F_OK) == 0)
+            path = places[i];
+    if (!path) {
+        fputs("kickline: there is no inventory: neither ./kickline.yaml nor "
+              "/etc/kickline/kickline.yaml\n"
+              "Name one with -f FILE; man kickline.yaml shows how to write one.\n",
+            stderr);
+        return NULL;
+    }
+    struct kl_diags *d KL_DIAGS_SCOPE = kl_diags_new();
+    struct kl_fleet *f = kl_fleet_load(path, d);
+    kl_cli_print(cli, d);
+    if (!f) {
+        size_t n = kl_diags_count(d, KL_ERROR);
+        fprintf(stderr, "kickline: %s is not used: %zu error%s\n", path, n, n == 1 ? "" : "s");
+    }
+    return f;
+}
+
+const struct kl_host *kl_cli_host(const struct kl_fleet *f, const char *name)
+{
+    const struct kl_host *h = kl_fleet_host(f, name);
+    if (h)
+        return h;
+    const char *near = kl_fleet_nearest(f, name);
+    fprintf(stderr, "kickline: no host in %s is called '%s'", f->file, name);
+    if (near)
+        fprintf(stderr, "; did you mean '%s'?", near);
+    putc('\n', stderr);
+    return NULL;
+}

@@ -1,0 +1,53 @@
+#include "net/intent.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const struct kl_link *kl_link_find(const struct kl_intent *i, const char *name)
+{
+    for (size_t k = 0; name && k < i->nlinks; k++)
+        if (strcmp(i->links[k].name, name) == 0)
+            return &i->links[k];
+    return NULL;
+}
+
+bool kl_link_has_ip(const struct kl_link *l)
+{
+    return l->ip4.method != KL_OFF || l->ip6.method != KL_OFF;
+}
+
+const struct kl_link *kl_link_controller(const struct kl_intent *i, const char *name)
+{
+    for (size_t k = 0; k < i->nlinks; k++)
+        for (size_t p = 0; p < i->links[k].nports; p++)
+            if (strcmp(i->links[k].ports[p], name) == 0)
+                return &i->links[k];
+    return NULL;
+}
+
+static int link_order(const void *x, const void *y)
+{
+    static const int rank[] = {[KL_ETHERNET] = 0, [KL_BOND] = 1, [KL_BRIDGE] = 2, [KL_VLAN] = 3};
+    const struct kl_link *a = x, *b = y;
+    if (a->kind != b->kind)
+        return rank[a->kind] - rank[b->kind];
+    return strcmp(a->name, b->name);
+}
+
+static int option_order(const void *x, const void *y)
+{
+    return strcmp(((const struct kl_option *)x)->name, ((const struct kl_option *)y)->name);
+}
+
+void kl_intent_sort(struct kl_intent *i)
+{
+    for (size_t k = 0; k < i->nlinks; k++) {
+        struct kl_link *l = &i->links[k];
+        if (l->nports)
+            qsort(l->ports, l->nports, sizeof *l->ports, kl_name_order);
+        if (l->noptions)
+            qsort(l->options, l->noptions, sizeof *l->options, option_order);
+    }
+    if (i->nlinks)
+        qsort(i->links, i->nlinks, sizeof *i->links, link_order);
+}
