@@ -9,8 +9,9 @@ struct kl_plan {
     const struct kl_host *host;
     const struct kl_release *release;
     struct kl_install install;
-    const char *cmdline, *ipxe, *grub, *pxelinux, *kickstart; /* NULL where it could not be made */
-    struct kl_file *files;                                    /* of the installed system */
+    const char *cmdline, *ipxe, *grub, *pxelinux; /* NULL where it could not be made */
+    const char *kickstart, *rescue_kickstart;     /* the latter NULL when none was asked for */
+    struct kl_file *files;                        /* of the installed system */
     size_t nfiles;
 };
 
