@@ -30,7 +30,10 @@ struct kl_release {
     enum kl_engine engine;
     int nm_minor; /* of NetworkManager 1.x: 0, 26, 30, 42 ... */
     enum kl_system_format system;
+    int el_minor; /* with `el`: the EL minor whose rules it follows; KL_EL_NEWEST: CentOS Stream */
 };
+
+enum { KL_EL_NEWEST = 99 };
 
 /* "centos-7.9", "rhel-9.4", "ol-7.2", "almalinux-10.0" ("alma-" too), "rocky-8.10", "fedora-42",
  * "centos-stream-9". NULL when it is none or not known; then *why (in `a`) says what is, with
@@ -41,7 +44,7 @@ const char *kl_release_name(struct kl_arena *a, const struct kl_release *r);
 /* For `kickline --help` and the schema: all names, one at a time; NULL at the end. */
 const char *kl_release_at(struct kl_arena *a, size_t i);
 
-/* True when r's EL version (major.minor, Fedora by `el`) is at least major.minor. */
+/* True when r's EL version (el.el_minor: Fedora and CentOS Stream too) is at least major.minor. */
 bool kl_release_since(const struct kl_release *r, int major, int minor);
 
 #endif
