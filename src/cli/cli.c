@@ -8,6 +8,12 @@
 #include <unistd.h>
 
 const struct kl_command kl_commands[] = {
+    {"render", "HOST [PART]", "Print what each stage of a host will be given",
+        "parts: cmdline, ipxe, grub, pxelinux, kickstart, system; without one, all of them\n\n"
+        "options:\n"
+        "      --disarmed       the loaders as they are served while the host is not armed\n",
+        kl_cmd_render},
+    {"show", "HOST", "Show the stages of a host side by side", NULL, kl_cmd_show},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -76,6 +76,11 @@ struct kl_fleet {
  * Warnings and notes may be in `d` even on success. */
 struct kl_fleet *kl_fleet_load(const char *path, struct kl_diags *d);
 void kl_fleet_free(struct kl_fleet *f); /* NULL is fine */
+static inline void kl_fleet_drop(struct kl_fleet **f)
+{
+    kl_fleet_free(*f);
+}
+#define KL_FLEET_SCOPE __attribute__((cleanup(kl_fleet_drop)))
 
 const struct kl_host *kl_fleet_host(const struct kl_fleet *f, const char *name); /* or NULL */
 const struct kl_host *kl_fleet_by_mac(const struct kl_fleet *f, const struct kl_mac *m);
