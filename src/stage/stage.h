@@ -34,16 +34,20 @@ struct kl_install {
     size_t nextra;
 };
 
-/* A kernel, an initrd and a name of the tree, as URLs or as paths for the loader. */
+/* A kernel, its initrds and the lines for it. What `kernel` and `initrds` are depends on the
+ * loader: iPXE      absolute URLs (http, https, ftp, tftp) GRUB      paths below the device GRUB
+ * was loaded from ($root), or http and tftp URLs PXELINUX  paths on the TFTP server, from its root,
+ * or http, ftp and tftp URLs (lpxelinux.0) */
 struct kl_boot {
-    const char *host;   /* for titles */
-    const char *kernel; /* URL (iPXE) or path on the TFTP/HTTP server */
+    const char *host; /* for titles */
+    const char *kernel;
     const char *const *initrds;
     size_t ninitrds;
     const char *cmdline;        /* of the install entry */
     const char *rescue_cmdline; /* of the rescue entry; NULL: no such entry */
     bool armed;                 /* the default entry: install if armed, local disk if not */
-    unsigned timeout;           /* seconds until the default entry; 0: at once */
+    unsigned timeout;           /* seconds until the default entry; 0: at once, without a menu */
+    const char *report;         /* URL to which iPXE says what it has configured; NULL: none */
 };
 
 /* A file of the installed system. */
@@ -66,12 +70,17 @@ bool kl_cmdline_render(const struct kl_intent *i, const struct kl_release *r,
 struct kl_intent *kl_cmdline_parse(struct kl_arena *a, const char *line, const char *file,
     const struct kl_release *r, struct kl_install *what, struct kl_diags *d);
 
-/* --- boot loaders (ipxe.c, grub.c, pxelinux.c) -------------------------------------------------
- * Entries: localdisk, install, rescue, reboot. False with an error when the loader's language
- * cannot carry the line (a blank inside an argument in iPXE, a quote in GRUB). */
+/* --- boot loaders (ipxe.c, grub.c, pxelinux.c; what they share: loader.c)
+ * ------------------------------------------------- Entries: localdisk, install, rescue, reboot.
+ * False with an error when the loader's language cannot carry the line (a blank inside an argument
+ * in iPXE, a quote in GRUB). */
 bool kl_ipxe_render(const struct kl_boot *b, struct kl_buf *out, struct kl_diags *d);
 bool kl_grub_render(const struct kl_boot *b, struct kl_buf *out, struct kl_diags *d);
 bool kl_pxelinux_render(const struct kl_boot *b, struct kl_buf *out, struct kl_diags *d);
+/* Only the commands that leave for the local disk, for scripts of machines that are not known: iPXE
+ * (needs the label `localdisk` to be free), GRUB (within an entry or on its own). */
+void kl_ipxe_local(struct kl_buf *out);
+void kl_grub_local(struct kl_buf *out);
 
 /* --- kickstart (kickstart.c, kickstart_parse.c) ------------------------------------------------*/
 
