@@ -217,25 +217,12 @@ bool kl_plan_make(struct kl_arena *a, const struct kl_fleet *f, const struct kl_
 
 void kl_plan_local_ipxe(struct kl_buf *out, const char *who)
 {
-    /* EFI firmware goes on to the next boot entry after exit 1, and to its set-up after exit 0;
-     * BIOS boots the first disk (docs/boot-protocols.md §7). */
-    kl_buf_addf(out,
-        "#!ipxe\n"
-        "# %s boots its own disk\n"
-        "iseq ${platform} efi && exit 1 ||\n"
-        "sanboot --no-describe --drive 0x80 || exit 1\n",
-        who);
+    kl_buf_addf(out, "#!ipxe\n# %s boots its own disk\n", who);
+    kl_ipxe_local(out);
 }
 
 void kl_plan_local_grub(struct kl_buf *out, const char *who)
 {
-    kl_buf_addf(out,
-        "# %s boots its own disk\n"
-        "if [ \"$grub_platform\" = pc ]; then\n"
-        "  set root=(hd0)\n"
-        "  chainloader +1\n"
-        "  boot\n"
-        "fi\n"
-        "exit 1\n",
-        who);
+    kl_buf_addf(out, "# %s boots its own disk\n", who);
+    kl_grub_local(out);
 }

@@ -35,9 +35,9 @@ struct kl_install {
 };
 
 /* A kernel, its initrds and the lines for it. What `kernel` and `initrds` are depends on the
- * loader: iPXE      absolute URLs (http, https, ftp, tftp) GRUB      paths below the device GRUB
- * was loaded from ($root), or http and tftp URLs PXELINUX  paths on the TFTP server, from its root,
- * or http, ftp and tftp URLs (lpxelinux.0) */
+ * loader. iPXE: absolute URLs (http, https, ftp, tftp). GRUB: paths below the device GRUB was
+ * loaded from ($root), or http and tftp URLs. PXELINUX: paths on the TFTP server, from its root, or
+ * http, ftp and tftp URLs (lpxelinux.0). */
 struct kl_boot {
     const char *host; /* for titles */
     const char *kernel;
@@ -70,10 +70,10 @@ bool kl_cmdline_render(const struct kl_intent *i, const struct kl_release *r,
 struct kl_intent *kl_cmdline_parse(struct kl_arena *a, const char *line, const char *file,
     const struct kl_release *r, struct kl_install *what, struct kl_diags *d);
 
-/* --- boot loaders (ipxe.c, grub.c, pxelinux.c; what they share: loader.c)
- * ------------------------------------------------- Entries: localdisk, install, rescue, reboot.
- * False with an error when the loader's language cannot carry the line (a blank inside an argument
- * in iPXE, a quote in GRUB). */
+/* --- boot loaders (ipxe.c, grub.c, pxelinux.c; what they share: loader.c) ----------------------*/
+
+/* Entries: localdisk, install, rescue, reboot. False with an error when the loader's language
+ * cannot carry the line (a blank inside an argument in iPXE, a quote in GRUB). */
 bool kl_ipxe_render(const struct kl_boot *b, struct kl_buf *out, struct kl_diags *d);
 bool kl_grub_render(const struct kl_boot *b, struct kl_buf *out, struct kl_diags *d);
 bool kl_pxelinux_render(const struct kl_boot *b, struct kl_buf *out, struct kl_diags *d);
