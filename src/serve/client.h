@@ -50,8 +50,9 @@ typedef bool kl_neighbour_fn(
     void *arg, unsigned ifindex, const struct kl_addr *addr, struct kl_mac *out);
 
 /* For services that know only where a request came from (HTTP, TFTP): the host whose address
- * `source` is, else the one whose NIC has that EUI-64, else by the neighbour table (`look` may be
- * NULL; ifindex 0 means any interface). An IPv4 address mapped into IPv6 counts as IPv4. */
+ * `source` is, else the one whose NIC has that EUI-64, else by the neighbour table, if the
+ * interface is known (ifindex not 0) and there is one to ask (`look` may be NULL). An IPv4 address
+ * mapped into IPv6 counts as IPv4. */
 struct kl_client kl_client_by_source(const struct kl_fleet *f, const struct kl_addr *source,
     unsigned ifindex, kl_neighbour_fn *look, void *arg);
 
