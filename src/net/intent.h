@@ -90,6 +90,8 @@ const struct kl_link *kl_link_find(const struct kl_intent *i, const char *name);
 bool kl_link_has_ip(const struct kl_link *l); /* either family in use */
 /* The bond or bridge whose port `name` is, or NULL. */
 const struct kl_link *kl_link_controller(const struct kl_intent *i, const char *name);
+/* Is `name` the install link, or does the install link stand on it (as a port or a parent)? */
+bool kl_link_carries_install(const struct kl_intent *i, const char *name);
 /* Puts links, ports and options into the order that the comments above promise. Builders call it
  * once at the end; the order in which things were described then no longer shows anywhere. */
 void kl_intent_sort(struct kl_intent *i);
@@ -116,10 +118,10 @@ const char *kl_bond_value(
     struct kl_arena *a, const struct kl_bond_option *o, const char *value, const char **expected);
 
 /* One difference between two intents: a field of a link (or of the host: link NULL) and what each
- * says, as text for people. */
+ * says, as text for people. Fields are those of net/facts.h, and "install". */
 struct kl_difference {
-    const char *link, *field; /* field: "address", "gateway", "ports", "mode", "dns", ... */
-    const char *a, *b;        /* "" where one says nothing */
+    const char *link, *field;
+    const char *a, *b; /* "" where one says nothing */
 };
 /* Which views are held against each other: what a stage cannot say is not a difference.
  * (A kernel command line has no search list in most engines; ports of a bond have no MAC in

@@ -1,0 +1,138 @@
+/* Two intents, field by field.
+ *
+ * Both become lists of facts (net/facts.h) and the facts are held against each other, in x's
+ * order, then those that only y states. What a view cannot say is taken out of both before:
+ * fields by kl_compare's flags, links by install_only, name servers of a family that the links
+ * which remain do not use.
+ *
+ * Two ways of saying one thing are made one first: a static IPv6 address beside SLAAC, and a
+ * static IPv6 address whose gateway is learnt by router advertisement. NetworkManager has only
+ * the one spelling (method=auto with an address), and the kernel, while it accepts
+ * advertisements, does both as well (docs/boot-stages.md, sections 1.1 and 4.2).
+ */
+#include "net/facts.h"
+#include "net/intent.h"
+
+#include <string.h>
+
+struct view {
+    const struct kl_intent *i;
+    struct kl_fact *facts;
+    size_t n;
+};
+
+/* Is `name` the install link of `i`, or something that it stands on? `depth` bounds what a
+ * malformed intent (a link that stands on itself) can cost. */
+static bool carries(const struct kl_intent *i, const char *from, const char *name, int depth)
+{
+    const struct kl_link *l = kl_link_find(i, from);
+    if (!l || depth > 8)
+        return false;
+    if (strcmp(l->name, name) == 0)
+        return true;
+    for (size_t p = 0; p < l->nports; p++)
+        if (carries(i, l->ports[p], name, depth + 1))
+            return true;
+    return l->parent && carries(i, l->parent, name, depth + 1);
+}
+
+bool kl_link_carries_install(const struct kl_intent *i, const char *name)
+{
+    return i->install && carries(i, i->install, name, 0);
+}
+
+static struct kl_ip one_spelling(struct kl_ip ip)
+{
+    if (ip.method == KL_AUTO && ip.naddresses && ip.gateway != KL_GATEWAY_EXPLICIT) {
+        ip.method = KL_STATIC;
+        ip.gateway = KL_GATEWAY_LEARNT;
+    }
+    return ip;
+}
+
+static bool family_used(const struct kl_intent *i, int family)
+{
+    for (size_t k = 0; k < i->nlinks; k++)
+        if ((family == 4 ? &i->links[k].ip4 : &i->links[k].ip6)->method != KL_OFF)
+            return true;
+    return false;
+}
+
+/* A copy of `i` with only what is to be compared. */
+static struct kl_intent narrowed(
+    struct kl_arena *a, const struct kl_intent *i, const struct kl_compare *how)
+{
+    struct kl_intent out = *i;
+    out.links = kl_alloc(a, (i->nlinks + 1) * sizeof *out.links);
+    out.nlinks = 0;
+    for (size_t k = 0; k < i->nlinks; k++) {
+        if (how->install_only && !kl_link_carries_install(i, i->links[k].name))
+            continue;
+        struct kl_link *l = &out.links[out.nlinks++];
+        *l = i->links[k];
+        l->ip6 = one_spelling(l->ip6);
+    }
+    if (how->install_only) {
+        out.dns = kl_alloc(a, (i->ndns + 1) * sizeof *out.dns);
+        out.ndns = 0;
+        for (size_t k = 0; k < i->ndns; k++)
+            if (family_used(&out, i->dns[k].family))
+                out.dns[out.ndns++] = i->dns[k];
+    }
+    return out;
+}
+
+static bool skipped(const struct kl_compare *how, const char *field)
+{
+    const struct {
+        const char *field;
+        bool skip;
+    } fields[] = {
+        {"search", how->skip_search},
+        {"routes", how->skip_routes},
+        {"mac", how->skip_mac},
+        {"mtu", how->skip_mtu},
+        {"hostname", how->skip_hostname},
+        {"dns", how->skip_dns},
+    };
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (strcmp(fields[i].field, field) == 0)
+            return fields[i].skip;
+    return false;
+}
+
+static size_t add(struct kl_arena *a, struct kl_difference **list, size_t n,
+    const struct kl_fact *fact, const char *x, const char *y)
+{
+    *list = kl_grow(a, *list, n, sizeof **list);
+    (*list)[n] = (struct kl_difference){fact->link, fact->field, x ? x : "", y ? y : ""};
+    return n + 1;
+}
+
+size_t kl_intent_compare(struct kl_arena *a, const struct kl_intent *x, const struct kl_intent *y,
+    const struct kl_compare *how, struct kl_difference **out)
+{
+    static const struct kl_compare everything;
+    how = how ? how : &everything;
+    struct kl_intent nx = narrowed(a, x, how), ny = narrowed(a, y, how);
+    struct view vx = {.i = &nx}, vy = {.i = &ny};
+    vx.n = kl_intent_facts(a, &nx, &vx.facts);
+    vy.n = kl_intent_facts(a, &ny, &vy.facts);
+    struct kl_difference *list = NULL;
+    size_t n = 0;
+    for (size_t k = 0; k < vx.n; k++) {
+        const struct kl_fact *f = &vx.facts[k];
+        const char *other = kl_fact_value(vy.facts, vy.n, f->link, f->field);
+        if (!skipped(how, f->field) && !kl_streq(f->value, other))
+            n = add(a, &list, n, f, f->value, other);
+    }
+    for (size_t k = 0; k < vy.n; k++) {
+        const struct kl_fact *f = &vy.facts[k];
+        if (!skipped(how, f->field) && !kl_fact_value(vx.facts, vx.n, f->link, f->field))
+            n = add(a, &list, n, f, NULL, f->value);
+    }
+    if (x->install && y->install && strcmp(x->install, y->install) != 0)
+        n = add(a, &list, n, &(struct kl_fact){NULL, "install", NULL}, x->install, y->install);
+    *out = list;
+    return n;
+}
