@@ -1,0 +1,18 @@
+# Completion for bash: commands and options from the program itself, so that it never lags behind.
+_kickline() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}
+    case $prev in
+    -f | --file) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+    --colour) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur"); return ;;
+    esac
+    if ((COMP_CWORD == 1)); then
+        mapfile -t COMPREPLY < <(compgen -W "$(kickline --help |
+            sed -n 's/^  \([a-z][a-z]*\) .*/\1/p') --help --version" -- "$cur")
+    elif [[ $cur == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$(kickline "$command" --help 2>/dev/null |
+            grep -o -- '--[a-z0-9-]*' | sort -u)" -- "$cur")
+    elif [[ $command == render && $COMP_CWORD -gt 2 ]]; then
+        mapfile -t COMPREPLY < <(compgen -W 'cmdline ipxe grub pxelinux kickstart system' -- "$cur")
+    fi
+}
+complete -F _kickline kickline
