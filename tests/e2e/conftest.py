@@ -29,6 +29,7 @@ def lab(request):
 def pytest_runtest_makereport(item, call):
     outcome = yield
     report = outcome.get_result()
-    l = getattr(item, "funcargs", {}).get("lab")
-    if report.failed and isinstance(l, labs.Lab):
-        report.sections.append(("lab", l.logs()))
+    if report.failed:
+        for value in getattr(item, "funcargs", {}).values():
+            if hasattr(value, "logs"):
+                report.sections.append(("lab", value.logs()))

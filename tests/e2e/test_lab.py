@@ -87,3 +87,18 @@ def test_nothing_outlives_the_lab(tmp_path):
     outer.wait()
     labs.wait("the sleeper's end", lambda: not sleepers(), 5)
     assert not any("kickline-lab/victim" in line for line in open("/proc/mounts"))
+
+
+def test_an_access_port_tags(lab):
+    """What a node sends on an access port is tagged on the switch, and only that VLAN's frames
+    come back, without their tags."""
+    a, b, other = lab.node("a"), lab.node("b"), lab.node("other")
+    lab.bridge("lan")
+    lab.attach("lan", a, "eth0", vlan=42)
+    lab.attach("lan", b, "eth0", vlan=42)
+    lab.attach("lan", other, "eth0", vlan=43)
+    a.addr("eth0", "192.0.2.1/24")
+    b.addr("eth0", "192.0.2.2/24")
+    other.addr("eth0", "192.0.2.3/24")
+    a.run(["ping", "-c", "1", "-W", "3", "192.0.2.2"])
+    assert a.run(["ping", "-c", "1", "-W", "1", "192.0.2.3"], check=False).returncode == 1

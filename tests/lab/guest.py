@@ -162,6 +162,10 @@ class Guest:
         self.began = time.monotonic()
         self.process = l.switch.start(argv, name=f"qemu-{name}", outside=True)
 
+    def said(self, text):
+        """Whether the console has shown `text`."""
+        return text in self.console.read_text(errors="replace") if self.console.exists() else False
+
     def report(self, timeout):
         """Waits until the machine has reported and switched itself off; returns its Report."""
         def look():

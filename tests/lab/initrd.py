@@ -39,8 +39,7 @@ def initrd(engine):
         key.update(part.encode() + b"\0")
     for f in sorted(module.iterdir()):
         key.update(f.name.encode() + b"\0" + f.read_bytes())
-    for f in (Path(__file__),):
-        key.update(f.read_bytes())
+    key.update(Path(__file__).read_bytes())
     out = lab.BUILD / "initrd" / f"{engine}-{key.hexdigest()[:16]}.img"
     out.parent.mkdir(parents=True, exist_ok=True)
     with open(out.parent / f".{engine}.lock", "w") as lock:
@@ -90,9 +89,10 @@ def build(engine, version, module, out):
             f.chmod(0o755)
         only(node, version, DRIVERS.split())
         bond_takes_a_ports_mac(node)
-        argv = ["dracut", "--force", "--no-hostonly", "--no-hostonly-cmdline",
-                "--no-early-microcode", "--nofscks", "--nomdadmconf", "--nolvmconf", "--nostrip", "--kver", version,
-                "--modules", f"{MODULES} {engine}", "--add-drivers", DRIVERS, "--compress", "gzip -1", "/tmp/initrd.img"]
+        argv = ["dracut", "--force", "--kver", version, "--no-hostonly", "--no-hostonly-cmdline",
+                "--no-early-microcode", "--nofscks", "--nomdadmconf", "--nolvmconf", "--nostrip",
+                "--modules", f"{MODULES} {engine}", "--add-drivers", DRIVERS,
+                "--compress", "gzip -1", "/tmp/initrd.img"]
         p = node.run(argv, timeout=300, env={"SYSTEMD_IGNORE_CHROOT": "1"})
         (l.dir / "dracut.log").write_text(p.stdout + p.stderr)
         new = out.with_suffix(".new")

@@ -351,7 +351,8 @@ class Lab:
         b.ip(f"link set {bname} up")
 
     def bridge(self, name):
-        """A switch, to which nodes and guests are attached by its name."""
+        """A switch, to which nodes and guests are attached by its name. Frames
+        pass as they are, tagged or not."""
         self.switch.ip(f"link add name {name} type bridge stp_state 0 forward_delay 0 "
                        "mcast_snooping 0", f"link set {name} up")
 
@@ -360,11 +361,24 @@ class Lab:
             self.ports += 1
             return f"p{self.ports}"
 
-    def attach(self, bridge, node, ifname, mac=None):
-        """Gives a node an interface on a bridge."""
+    def attach(self, bridge, node, ifname, mac=None, vlan=None):
+        """Gives a node an interface on a bridge; with `vlan`, as an access port: the node sees
+        that VLAN, untagged, and nothing else."""
+        if vlan:
+            return self._access(bridge, node, ifname, mac or self._mac(), vlan)
         port = self._port()
         self.veth(self.switch, port, node, ifname, bmac=mac)
         self.switch.ip(f"link set {port} master {bridge}")
+        return port
+
+    def _access(self, bridge, node, ifname, mac, vlan):
+        port = self.tap(bridge)
+        node.ip(f"tuntap add dev {ifname} mode tap", f"link set {ifname} address {mac} up")
+        tagger = self.switch.start(
+            [sys.executable, TOP / "tests/lab/tagger.py", vlan,
+             f"/proc/{self.switch.holder.pid}/ns/net", port,
+             f"/proc/{node.holder.pid}/ns/net", ifname], name=f"tagger-{port}", outside=True)
+        tagger.wait_log("ready", 10)
         return port
 
     def tap(self, bridge):
