@@ -1,6 +1,7 @@
 #include "base/diag.h"
 
 #include "base/arena.h"
+#include "base/names.h"
 #include "base/text.h"
 
 #include <jansson.h>
@@ -9,12 +10,14 @@
 
 struct source {
     const char *name, *text;
-    size_t len;
+    size_t len, rank;
+    size_t *lines; /* where each starts; made when the first of them is shown */
+    size_t nlines;
 };
 
 struct kl_diags {
     struct kl_arena *arena;
-    struct source *sources;
+    struct kl_names sources; /* the last of each name counts */
     struct kl_diag **list;
     size_t nsources, n;
 };
@@ -30,16 +33,20 @@ void kl_diags_free(struct kl_diags *d)
 {
     if (!d)
         return;
+    kl_names_free(&d->sources);
     kl_arena_free(d->arena);
     free(d);
 }
 
 const char *kl_diags_source(struct kl_diags *d, const char *file, const char *text, size_t len)
 {
-    struct source s = {kl_strdup(d->arena, file), kl_strndup(d->arena, text, len), len};
-    d->sources = kl_grow(d->arena, d->sources, d->nsources, sizeof *d->sources);
-    d->sources[d->nsources++] = s;
-    return s.name;
+    struct source *s = kl_alloc(d->arena, sizeof *s);
+    s->name = kl_strdup(d->arena, file);
+    s->text = kl_strndup(d->arena, text, len);
+    s->len = len;
+    s->rank = d->nsources++;
+    *kl_names_slot(&d->sources, s->name) = s;
+    return s->name;
 }
 
 const char *kl_diag_text(struct kl_diags *d, const char *fmt, ...)
@@ -83,18 +90,15 @@ const struct kl_diag *kl_diags_at(const struct kl_diags *d, size_t i)
     return i < d->n ? d->list[i] : NULL;
 }
 
-static const struct source *find_source(const struct kl_diags *d, const char *name)
+static struct source *find_source(const struct kl_diags *d, const char *name)
 {
-    for (size_t i = d->nsources; name && i-- > 0;)
-        if (strcmp(d->sources[i].name, name) == 0)
-            return &d->sources[i];
-    return NULL;
+    return name ? (struct source *)kl_names_get(&d->sources, name) : NULL;
 }
 
 static size_t source_rank(const struct kl_diags *d, const char *name)
 {
     const struct source *s = find_source(d, name);
-    return s ? (size_t)(s - d->sources) : d->nsources;
+    return s ? s->rank : d->nsources;
 }
 
 static int by_place(const void *x, const void *y, void *arg)
@@ -117,38 +121,62 @@ void kl_diags_sort(struct kl_diags *d)
 static const char *const severity_word[] = {"note", "warning", "error"};
 static const char *const severity_colour[] = {"\033[1;36m", "\033[1;35m", "\033[1;31m"};
 
-/* The text of line `n`, without its end; length in *len. NULL when there is none. */
-static const char *line_text(const struct source *s, unsigned n, size_t *len)
+/* A file of 100,000 hosts may have a mistake in each: lines are found by an index. */
+static void index_lines(struct kl_arena *a, struct source *s)
 {
-    const char *p = s->text, *end = s->text + s->len;
-    while (--n) {
-        p = memchr(p, '\n', (size_t)(end - p));
-        if (!p)
-            return NULL;
-        p++;
-    }
-    const char *stop = memchr(p, '\n', (size_t)(end - p));
-    if (!stop)
-        stop = end;
+    size_t n = 1;
+    for (size_t i = 0; i < s->len; i++)
+        n += s->text[i] == '\n';
+    s->lines = kl_alloc(a, n * sizeof *s->lines);
+    s->nlines = n;
+    for (size_t i = 0, line = 1; i < s->len; i++)
+        if (s->text[i] == '\n')
+            s->lines[line++] = i + 1;
+}
+
+/* The text of line `n`, without its end; length in *len. NULL when there is none. */
+static const char *line_text(struct kl_arena *a, struct source *s, unsigned n, size_t *len)
+{
+    if (!s->lines)
+        index_lines(a, s);
+    if (n > s->nlines)
+        return NULL;
+    const char *p = s->text + s->lines[n - 1];
+    const char *stop = n < s->nlines ? s->text + s->lines[n] - 1 : s->text + s->len;
     if (stop > p && stop[-1] == '\r')
         stop--;
     *len = (size_t)(stop - p);
     return p;
 }
 
+/* Of a very long line only the part around the mistake is shown. */
+enum { LONG_LINE = 240, BEFORE = 80 };
+
+static size_t cut_long(const char **text, size_t *len, size_t start)
+{
+    if (*len <= LONG_LINE)
+        return start;
+    size_t skip = start > BEFORE ? start - BEFORE : 0;
+    while (skip < *len && ((unsigned char)(*text)[skip] & 0xc0) == 0x80)
+        skip++;
+    *text += skip;
+    *len = *len - skip < LONG_LINE ? *len - skip : LONG_LINE;
+    return start > skip ? start - skip : 0;
+}
+
 static void print_line(const struct kl_diags *d, FILE *out, const struct kl_place *at,
     const char *says, const char *colour, const char *plain)
 {
-    const struct source *s = find_source(d, at->file);
+    struct source *s = find_source(d, at->file);
     size_t len;
-    const char *text = s && at->line ? line_text(s, at->line, &len) : NULL;
+    const char *text = s && at->line ? line_text(d->arena, s, at->line, &len) : NULL;
     if (!text)
         return;
+    size_t start = cut_long(&text, &len, at->col ? at->col - 1 : 0);
     fprintf(out, "%6u | ", at->line);
     for (size_t i = 0; i < len; i++)
         putc(text[i] == '\t' || (unsigned char)text[i] < 32 ? ' ' : text[i], out);
     fprintf(out, "\n       | %s", colour);
-    size_t start = at->col ? at->col - 1 : 0;
     for (size_t i = 0; i < start && i < len; i++)
         if (((unsigned char)text[i] & 0xc0) != 0x80) /* one column a character, not a byte */
             putc(' ', out);

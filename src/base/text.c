@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,7 +132,7 @@ bool kl_number(const char *s, unsigned long max, unsigned long *out)
         if (*s < '0' || *s > '9')
             return false;
         unsigned long digit = (unsigned long)(*s - '0');
-        if (n > (max - digit) / 10)
+        if (digit > max || n > (max - digit) / 10)
             return false;
         n = n * 10 + digit;
     }
@@ -145,7 +146,7 @@ static size_t distance(const char *a, const char *b)
     enum { LONGEST = 64 };
     size_t n = strlen(a), m = strlen(b);
     if (n > LONGEST || m > LONGEST)
-        return LONGEST;
+        return SIZE_MAX / 2; /* near to nothing */
     size_t d[LONGEST + 1][LONGEST + 1];
     for (size_t i = 0; i <= n; i++)
         d[i][0] = i;

@@ -64,10 +64,11 @@ static const char *as_choice(
     return value[0] == 't' || value[0] == 'T' ? "1" : "0";
 }
 
-static void check_mode(struct kl_wip *w, const struct kl_link *l, const struct kl_bond_option *o,
-    const struct kl_node *n)
+static void check_mode(struct kl_wip *w, const struct kl_wip_link *link,
+    const struct kl_bond_option *o, const struct kl_node *n)
 {
-    if (o->modes & 1u << l->mode)
+    const struct kl_link *l = &link->link;
+    if (link->unclear || o->modes & 1u << l->mode)
         return;
     struct kl_buf b KL_BUF_SCOPE = {0};
     for (unsigned m = 0; kl_bond_modes[m]; m++)
@@ -123,7 +124,7 @@ static void read_option(struct kl_wip *w, struct kl_wip_link *link, const struct
             "bonds have no option '%s'", n->key->text);
         return;
     }
-    check_mode(w, &link->link, o, n);
+    check_mode(w, link, o, n);
     const char *text = value_text(w, o, n), *expected = NULL;
     if (!text)
         return;
@@ -140,12 +141,13 @@ static void read_option(struct kl_wip *w, struct kl_wip_link *link, const struct
         KL_SAY(w->l, "bond-primary", n, NULL, "'%s' is no port of %s", value, link->link.name);
 }
 
-static void read_mode(struct kl_wip *w, struct kl_link *l, const struct kl_node *n)
+static void read_mode(struct kl_wip *w, struct kl_wip_link *link, const struct kl_node *n)
 {
     const char *s = kl_read_word(w->l, n, "a bond's mode");
     int mode = s ? kl_bond_mode(s) : -1;
+    link->unclear = mode < 0;
     if (mode >= 0)
-        l->mode = (uint8_t)mode;
+        link->link.mode = (uint8_t)mode;
     else if (s)
         KL_SAY(w->l, "bond-mode", n, kl_load_near(w->l, s, kl_bond_modes),
             "no bond mode is called '%s'", s);
@@ -216,14 +218,15 @@ void kl_read_bond(struct kl_wip *w, struct kl_wip_link *link, const struct kl_no
     if (ports)
         read_ports(w, link, ports);
     if (mode)
-        read_mode(w, &link->link, mode);
+        read_mode(w, link, mode);
     for (const struct kl_node *e = n->first; e; e = e->next)
         if (e != ports && e != mode)
             read_option(w, link, e);
     if (!ports || (ports->kind == KL_LIST && !ports->n))
         KL_SAY(w->l, "no-ports", n->key, "add 'ports: [NIC, NIC]'", "%s has no ports",
             link->link.name);
-    check_monitor(w, &link->link, n);
+    if (!link->unclear)
+        check_monitor(w, &link->link, n);
 }
 
 /* --- bridges -----------------------------------------------------------------------------------*/

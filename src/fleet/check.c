@@ -77,6 +77,11 @@ static void check_port(struct kl_wip *w, const struct kl_wip_link *link, const c
             "'%s' is a port of %s, so it can have no address", name, link->link.name);
         kl_also(w->l->d, d, n->at, "it is a port here");
     }
+    if (bond && port->link.mtu && port->link.mtu != (link->link.mtu ? link->link.mtu : 1500))
+        kl_diag(w->l->d, KL_WARNING, "mtu-port", port->mtu->at,
+            kl_diag_text(w->l->d, "say it at %s", link->link.name),
+            "a bond gives its ports its own MTU, which is %u",
+            link->link.mtu ? link->link.mtu : 1500);
     for (const struct kl_wip_link *other = w->links; other < link; other++) {
         for (size_t i = 0; i < other->link.nports; i++) {
             if (strcmp(other->link.ports[i], name) != 0)
@@ -88,13 +93,28 @@ static void check_port(struct kl_wip *w, const struct kl_wip_link *link, const c
     }
 }
 
+/* The bond or bridge that has port `name`, or NULL. */
+static const struct kl_wip_link *controller(const struct kl_wip *w, const char *name)
+{
+    for (size_t i = 0; i < w->n; i++)
+        for (size_t p = 0; p < w->links[i].link.nports; p++)
+            if (strcmp(w->links[i].link.ports[p], name) == 0)
+                return &w->links[i];
+    return NULL;
+}
+
 static void check_vlan(struct kl_wip *w, const struct kl_wip_link *link)
 {
     const struct kl_link *l = &link->link;
     if (!l->parent)
         return;
-    struct kl_wip_link *parent = kl_wip_find(w, l->parent);
-    if (!parent)
+    const struct kl_wip_link *parent = kl_wip_find(w, l->parent);
+    const struct kl_wip_link *above = controller(w, l->parent);
+    if (parent && above && above->link.kind == KL_BOND)
+        KL_SAY(w->l, "parent-port", link->parent,
+            kl_diag_text(w->l->d, "did you mean '%s'?", above->link.name),
+            "'%s' is a port of %s, so it carries no VLAN of its own", l->parent, above->link.name);
+    else if (!parent)
         KL_SAY(w->l, "unknown-parent", link->parent, kl_load_near(w->l, l->parent, link_names(w)),
             "there is no link '%s'", l->parent);
     else if (l->mtu > (parent->link.mtu ? parent->link.mtu : 1500))
@@ -163,7 +183,7 @@ static void check_gateway(struct kl_wip *w, const struct kl_wip_link *link, uint
     const struct kl_link *l = &link->link;
     const struct kl_ip *ip = family == 4 ? &l->ip4 : &l->ip6;
     const struct kl_node *n = family == 4 ? link->gateway4 : link->gateway6;
-    if (!n || ip->gateway == KL_GATEWAY_NONE)
+    if (!n || ip->gateway == KL_GATEWAY_NONE || link->unclear)
         return;
     if (ip->method == KL_OFF) {
         KL_SAY(w->l, "gateway-family", n, "leave it out, or give the link an address",
@@ -186,7 +206,7 @@ static void check_gateway(struct kl_wip *w, const struct kl_wip_link *link, uint
 static void check_routes(struct kl_wip *w, const struct kl_wip_link *link)
 {
     const struct kl_link *l = &link->link;
-    const struct kl_node *list = link->routes;
+    const struct kl_node *list = link->unclear ? NULL : link->routes;
     for (const struct kl_node *r = list && list->kind == KL_LIST ? list->first : NULL; r;
          r = r->next) {
         const struct kl_node *via = r->kind == KL_MAPPING ? kl_node_get(r, "via") : NULL;
@@ -248,11 +268,10 @@ static const struct kl_wip_link *said(struct kl_wip *w)
         if (!found || strcmp(l->link.name, found->link.name) < 0)
             found = l;
     }
-    if (found && !kl_link_has_ip(&found->link)) {
+    if (found && !found->unclear && !kl_link_has_ip(&found->link))
         KL_SAY(w->l, "install-address", found->install,
             "give it 'addresses', 'dhcp4', 'dhcp6' or 'slaac'",
             "%s is to carry the install, but has no address", found->link.name);
-    }
     return found;
 }
 
@@ -260,7 +279,10 @@ static void choose_install(struct kl_wip *w, const struct kl_node *host, struct 
 {
     const struct kl_wip_link *own = said(w);
     const struct kl_link *l = choose(in);
-    if (!l && !own)
+    bool unclear = false;
+    for (size_t i = 0; i < w->n; i++)
+        unclear |= w->links[i].unclear;
+    if (!l && !own && !unclear)
         KL_SAY(w->l, "no-address", host, "give a link 'addresses', 'dhcp4', 'dhcp6' or 'slaac'",
             "no link of '%s' has an address", in->hostname ? in->hostname : host->text);
     in->install = own ? own->link.name : l ? l->name : NULL;

@@ -63,8 +63,7 @@ static void read_include(struct run *r, const struct kl_node *n)
             MOST_INCLUDES);
         return;
     }
-    for (const struct kl_node *i = kl_read_items(&r->l, n, "files' names"); i;
-         i = kl_item_next(n, i))
+    for (const struct kl_node *i = kl_read_items(&r->l, n, "files"); i; i = kl_item_next(n, i))
         include(r, i);
 }
 

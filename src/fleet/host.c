@@ -73,6 +73,11 @@ static void read_nics(struct kl_wip *w, const struct kl_node *n)
     static const char what[] = "a mapping from interface names to MAC addresses";
     if (!kl_read_mapping(w->l, n, what))
         return;
+    if (n->n > KL_MOST_ITEMS) {
+        KL_SAY(w->l, "too-many", n->key, NULL, "%zu network cards; %d are the most", n->n,
+            KL_MOST_ITEMS);
+        return;
+    }
     struct kl_nic *nics = kl_alloc(w->l->a, n->n * sizeof *nics);
     size_t count = 0;
     for (const struct kl_node *e = n->first; e; e = e->next) {
@@ -191,9 +196,7 @@ void kl_read_host(struct kl_load *l, const struct kl_node *entry, struct kl_aren
     if (!network)
         KL_SAY(l, "no-network", entry->key, "add 'network: {NAME: {addresses: [...]}}'",
             "'%s' has no network", name);
-    else
-        kl_read_network(&w, network);
-    if (network)
+    else if (kl_read_network(&w, network))
         kl_check_network(&w, entry->key);
     *new_draft(l) = draft;
 }

@@ -9,7 +9,7 @@
 #define KL_FLEET_LOAD_H
 
 #include "fleet/fleet.h"
-#include "fleet/names.h"
+#include "base/names.h"
 #include "fleet/yaml.h"
 
 enum kl_setting {
@@ -106,8 +106,10 @@ bool kl_read_addr(
     struct kl_load *l, const struct kl_node *n, const char *what, struct kl_addr *out);
 bool kl_read_mac(struct kl_load *l, const struct kl_node *n, struct kl_mac *out);
 bool kl_read_mapping(struct kl_load *l, const struct kl_node *n, const char *what);
+enum { KL_MOST_ITEMS = 256 };
 /* A list may be written as one scalar: the first of `n`'s items, or `n` itself. NULL with an error
- * when it is a mapping or has no value. Walk on with kl_item_next. */
+ * when it is a mapping, has no value or more than KL_MOST_ITEMS (lists are compared item by item:
+ * the time for one host stays bounded). Walk on with kl_item_next. */
 const struct kl_node *kl_read_items(struct kl_load *l, const struct kl_node *n, const char *what);
 const struct kl_node *kl_item_next(const struct kl_node *list, const struct kl_node *item);
 /* An interface's name as the kernel takes it, and as every stage can write it. */
@@ -137,10 +139,10 @@ void kl_resolve_settings(struct kl_load *l, struct kl_draft *draft);
 struct kl_wip_link {
     struct kl_link link;
     const struct kl_node *entry; /* NULL: only `nics` names it */
-    const struct kl_node *ports, *parent, *id, *mtu, *gateway4, *gateway6, *install, *addresses,
-        *routes, *ip; /* ip: the first thing that asks for an address */
+    const struct kl_node *ports, *parent, *id, *mtu, *gateway4, *gateway6, *install, *routes;
     bool dhcp4, dhcp6, slaac;
-    bool seen; /* check.c: on the way of a loop */
+    bool unclear; /* a mistake hides which addresses it has, or a bond's mode: ask no more of it */
+    bool seen;    /* check.c: on the way of a loop */
 };
 
 struct kl_wip {
@@ -153,7 +155,8 @@ struct kl_wip {
 
 struct kl_wip_link *kl_wip_find(struct kl_wip *w, const char *name); /* or NULL */
 void kl_read_host(struct kl_load *l, const struct kl_node *entry, struct kl_arena *scratch);
-void kl_read_network(struct kl_wip *w, const struct kl_node *n);
+/* False when there is nothing to check. */
+bool kl_read_network(struct kl_wip *w, const struct kl_node *n);
 void kl_read_bond(struct kl_wip *w, struct kl_wip_link *link, const struct kl_node *n);
 void kl_read_bridge(struct kl_wip *w, struct kl_wip_link *link, const struct kl_node *n);
 /* Everything that one host's links must be to each other; chooses the install link. */

@@ -80,11 +80,14 @@ static void add_address(
 static void read_addresses(struct kl_wip *w, struct kl_wip_link *link, const struct kl_node *n)
 {
     static const char what[] = "an address with its prefix length, such as 2001:db8::5/64";
-    link->addresses = n;
-    for (const struct kl_node *i = kl_read_items(w->l, n, what); i; i = kl_item_next(n, i)) {
+    const struct kl_node *i = kl_read_items(w->l, n, "addresses");
+    link->unclear |= !i && n->kind != KL_LIST;
+    for (; i; i = kl_item_next(n, i)) {
         struct kl_prefix p;
-        if (!read_prefix(w, i, what, &p))
+        if (!read_prefix(w, i, what, &p)) {
+            link->unclear = true;
             continue;
+        }
         const char *why = reserved(&p);
         if (why)
             KL_SAY(w->l, "address-reserved", i, NULL, "no interface can have %s: %s", i->text, why);
@@ -269,13 +272,13 @@ static void read_link_key(
         read_gateway(w, link, e, key == GATEWAY4 ? 4 : 6);
         break;
     case DHCP4:
-        kl_read_bool(w->l, e, &link->dhcp4);
+        link->unclear |= !kl_read_bool(w->l, e, &link->dhcp4);
         break;
     case DHCP6:
-        kl_read_bool(w->l, e, &link->dhcp6);
+        link->unclear |= !kl_read_bool(w->l, e, &link->dhcp6);
         break;
     case SLAAC:
-        kl_read_bool(w->l, e, &link->slaac);
+        link->unclear |= !kl_read_bool(w->l, e, &link->slaac);
         break;
     case ROUTES:
         read_routes(w, link, e);
@@ -357,10 +360,14 @@ static void add_nics(struct kl_wip *w)
     }
 }
 
-void kl_read_network(struct kl_wip *w, const struct kl_node *n)
+bool kl_read_network(struct kl_wip *w, const struct kl_node *n)
 {
     if (!kl_read_mapping(w->l, n, "a mapping from links' names to what they are"))
-        return;
+        return false;
+    if (n->n > KL_MOST_ITEMS) {
+        KL_SAY(w->l, "too-many", n->key, NULL, "%zu links; %d are the most", n->n, KL_MOST_ITEMS);
+        return false;
+    }
     w->links = kl_alloc(w->scratch, (n->n + w->draft->host.nnics) * sizeof *w->links);
     for (const struct kl_node *e = n->first; e; e = e->next) {
         const char *name = kl_read_ifname(w->l, e->key);
@@ -373,4 +380,5 @@ void kl_read_network(struct kl_wip *w, const struct kl_node *n)
         read_link(w, link, e);
     }
     add_nics(w);
+    return true;
 }

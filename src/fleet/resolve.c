@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* --- the chain of profiles ---------------------------------------------------------------------*/
 
@@ -130,54 +131,73 @@ static bool is_dir(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* What the tree's own .treeinfo says; read once for each tree. NULL when it does not say. */
-static const struct kl_release *release_of(
-    struct kl_load *l, const char *tree, struct kl_place at, bool needed)
+static bool has_treeinfo(struct kl_load *l, const char *dir)
 {
-    const char *base = l->f->server.trees;
-    if (*tree != '/' && !base)
-        return NULL;
-    const char *dir = *tree == '/' ? tree : kl_sprintf(l->tmp, "%s/%s", base, tree);
-    const void **slot = kl_names_slot(&l->trees, kl_load_string(l, dir));
-    if (*slot)
-        return ((const struct kl_tree *)*slot)->release;
-    struct kl_tree *t = kl_alloc(l->tmp, sizeof *t);
-    *slot = t;
-    if (is_dir(dir)) {
-        kl_tree_read(l->tmp, dir, t, l->d);
-    } else if (needed || *tree == '/' || is_dir(base)) {
-        kl_diag(l->d, needed ? KL_ERROR : KL_WARNING, "tree-missing", at,
-            "kickline.yaml(5) says how a tree is named", "there is no directory %s", dir);
-    }
-    return t->release;
+    return access(kl_sprintf(l->tmp, "%s/.treeinfo", dir), F_OK) == 0 ||
+           access(kl_sprintf(l->tmp, "%s/treeinfo", dir), F_OK) == 0;
 }
 
+/* What the tree's own .treeinfo says; each tree is read once. False when it could not be read, and
+ * that is said. */
+static bool release_of(struct kl_load *l, const char *tree, struct kl_place at, bool needed,
+    const struct kl_release **release)
+{
+    const char *base = l->f->server.trees;
+    *release = NULL;
+    if (*tree != '/' && !base) {
+        if (needed && !l->broken)
+            kl_diag(l->d, KL_ERROR, "no-release", at,
+                "add 'release: ...' beside it, or 'trees: DIRECTORY' to the server",
+                "nothing says where the tree '%s' lies, nor which release it holds", tree);
+        return false;
+    }
+    const char *dir = *tree == '/' ? tree : kl_sprintf(l->tmp, "%s/%s", base, tree);
+    const void **slot = kl_names_slot(&l->trees, kl_load_string(l, dir));
+    const struct kl_tree *known = *slot;
+    if (!known) {
+        struct kl_tree *t = kl_alloc(l->tmp, sizeof *t);
+        *slot = known = t;
+        if (has_treeinfo(l, dir) && !kl_tree_read(l->tmp, dir, t, l->d))
+            t->dir = NULL;
+        else if (!t->dir && (needed || *tree == '/' || is_dir(base)))
+            kl_diag(l->d, needed ? KL_ERROR : KL_WARNING, "tree-missing", at,
+                "a tree is a directory below 'trees' of the server, or an absolute path",
+                "there is no tree in %s: it has no .treeinfo", dir);
+    }
+    *release = known->release;
+    return known->dir != NULL;
+}
+
+static void say_mismatch(struct kl_load *l, const struct kl_block *sum, const struct kl_release *is)
+{
+    struct kl_diag *d = kl_diag(l->d, KL_WARNING, "tree-release", sum->at[KL_S_RELEASE], NULL,
+        "the tree '%s' holds %s, not %s", sum->set.tree, kl_release_name(l->tmp, is),
+        kl_release_name(l->tmp, sum->set.release));
+    kl_also(l->d, d, sum->at[KL_S_TREE], "the tree is named here");
+}
+
+/* A release that was said counts; else the tree's own. */
 static void settle_release(struct kl_load *l, struct kl_block *sum, const struct kl_draft *draft)
 {
     struct kl_settings *s = &sum->set;
-    bool said = sum->said & 1u << KL_S_RELEASE;
-    size_t before = kl_diags_count(l->d, KL_ERROR);
-    const struct kl_release *r = s->tree ? release_of(l, s->tree, sum->at[KL_S_TREE], !said) : NULL;
-    if (said) {
-        if (s->release && r && s->release != r) {
-            struct kl_diag *d = kl_diag(l->d, KL_WARNING, "tree-release", sum->at[KL_S_RELEASE],
-                NULL, "the tree '%s' holds %s, not %s", s->tree, kl_release_name(l->tmp, r),
-                kl_release_name(l->tmp, s->release));
-            kl_also(l->d, d, sum->at[KL_S_TREE], "the tree is named here");
-        }
+    bool said = sum->said & 1u << KL_S_RELEASE, tree = sum->said & 1u << KL_S_TREE;
+    const struct kl_release *is = NULL;
+    bool known = s->tree && release_of(l, s->tree, sum->at[KL_S_TREE], !said, &is);
+    if (said && is && s->release && s->release != is)
+        say_mismatch(l, sum, is);
+    if (said)
         return;
-    }
-    s->release = r;
-    if (r || l->broken || kl_diags_count(l->d, KL_ERROR) > before)
+    s->release = is;
+    if (is || l->broken)
         return;
-    if (sum->said & 1u << KL_S_TREE)
-        kl_diag(l->d, KL_ERROR, "no-release", sum->at[KL_S_TREE],
-            "add 'release: ...' beside it, such as centos-7.9",
-            "the tree does not say which release it holds");
-    else
+    if (!tree)
         kl_diag(l->d, KL_ERROR, "no-release", draft->host.at,
             "add 'release: ...' to its profile, such as centos-7.9",
             "nothing says which release '%s' is to be given", draft->host.name);
+    else if (known)
+        kl_diag(l->d, KL_ERROR, "no-release", sum->at[KL_S_TREE],
+            "add 'release: ...' beside it, such as centos-7.9",
+            "the tree does not say which release it holds");
 }
 
 /* --- hosts -------------------------------------------------------------------------------------*/

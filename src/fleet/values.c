@@ -162,9 +162,13 @@ bool kl_read_mapping(struct kl_load *l, const struct kl_node *n, const char *wha
 
 const struct kl_node *kl_read_items(struct kl_load *l, const struct kl_node *n, const char *what)
 {
-    if (n->kind == KL_LIST)
+    if (n->kind == KL_LIST && n->n > KL_MOST_ITEMS)
+        KL_SAY(l, "too-many", n, NULL, "%zu %s; %d are the most", n->n, what, KL_MOST_ITEMS);
+    else if (n->kind == KL_LIST)
         return n->first;
-    return is_scalar(l, n, what) ? n : NULL;
+    else
+        return is_scalar(l, n, what) ? n : NULL;
+    return NULL;
 }
 
 const struct kl_node *kl_item_next(const struct kl_node *list, const struct kl_node *item)

@@ -6,7 +6,7 @@
 #include "fleet/yaml.h"
 
 #include "base/text.h"
-#include "fleet/names.h"
+#include "base/names.h"
 
 #include <libfyaml.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* A table from names to whatever they name: hosts, profiles, files. Grows as it fills; names are
  * not copied and must outlive it. */
-#ifndef KL_FLEET_NAMES_H
-#define KL_FLEET_NAMES_H
+#ifndef KL_BASE_NAMES_H
+#define KL_BASE_NAMES_H
 
 #include <stddef.h>
 #include <stdint.h>

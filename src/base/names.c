@@ -1,4 +1,4 @@
-#include "fleet/names.h"
+#include "base/names.h"
 
 #include "base/arena.h"
 
