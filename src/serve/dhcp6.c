@@ -69,15 +69,14 @@ const char *kl_dhcp6_type_name(uint8_t type)
 static void warn(struct answer *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static void warn(struct answer *a, const char *fmt, ...)
 {
-    char *text = a->said->warning;
-    size_t used = strlen(text), room = sizeof a->said->warning;
-    if (used && used + 2 < room) {
-        memcpy(text + used, "; ", 3);
-        used += 2;
-    }
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text + used, room - used, fmt, ap);
+    char *text = a->said->warning;
+    size_t room = sizeof a->said->warning, used = strlen(text);
+    if (used) /* a second one goes on after the first, as far as there is room */
+        used += (size_t)snprintf(text + used, room - used, "; ");
+    if (used < room)
+        vsnprintf(text + used, room - used, fmt, ap);
     va_end(ap);
 }
 

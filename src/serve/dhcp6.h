@@ -23,7 +23,7 @@
 #define KL_DHCP6_CLIENT_PORT 546 /* RFC 8415 §7.2 */
 #define KL_DHCP6_SERVER_PORT 547
 #define KL_DHCP6_MAX 4096   /* bytes of a request; larger ones are dropped */
-#define KL_DHCP6_ROOM 16384 /* bytes that hold the answer to any request of that size */
+#define KL_DHCP6_ROOM 24576 /* bytes that hold the answer to any request of that size */
 #define KL_DHCP6_DUID 130   /* bytes of a DUID at most, with its type (RFC 8415 §11.1) */
 
 /* What a reply depends on, besides the packet. Borrowed for the call. */
