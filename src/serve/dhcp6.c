@@ -8,7 +8,6 @@
 #include "fleet/plan.h"
 #include "serve/dhcp6_wire.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -66,18 +65,21 @@ const char *kl_dhcp6_type_name(uint8_t type)
     return names[type < sizeof names / sizeof *names ? type : 0];
 }
 
-static void warn(struct answer *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void warn(struct answer *a, const char *fmt, ...)
+/* Room for one more warning, which goes on after those that are there. */
+struct room {
+    char *at;
+    size_t n;
+};
+
+static struct room warning(struct answer *a)
 {
-    va_list ap;
-    va_start(ap, fmt);
     char *text = a->said->warning;
-    size_t room = sizeof a->said->warning, used = strlen(text);
-    if (used) /* a second one goes on after the first, as far as there is room */
-        used += (size_t)snprintf(text + used, room - used, "; ");
-    if (used < room)
-        vsnprintf(text + used, room - used, fmt, ap);
-    va_end(ap);
+    size_t n = sizeof a->said->warning, used = strlen(text);
+    if (used && used + 2 < n) {
+        memcpy(text + used, "; ", 3);
+        used += 2;
+    }
+    return (struct room){text + used, n - used};
 }
 
 static const struct kl_d6_relay *nearest_relay(const struct answer *a)
@@ -145,9 +147,11 @@ static void identify(struct answer *a)
         a->env->neighbour(a->env->neighbour_arg, a->in->ifindex, at, &c.neighbour);
     struct kl_client *who = &a->said->client;
     *who = kl_client_find(a->env->fleet, &c);
-    if (who->other)
-        warn(a, "by %s this is %s, but by %s it is %s", kl_clue_name(who->by), who->host->name,
-            kl_clue_name(who->other_by), who->other->name);
+    if (!who->other)
+        return;
+    struct room w = warning(a);
+    snprintf(w.at, w.n, "by %s this is %s, but by %s it is %s", kl_clue_name(who->by),
+        who->host->name, kl_clue_name(who->other_by), who->other->name);
 }
 
 static const struct arch *find_arch(struct kl_span list, uint16_t *first)
@@ -247,9 +251,12 @@ static void compare_relay_link(struct answer *a)
         const struct kl_addr *link = &a->m.relays[n].link;
         if (!kl_addr_is_unicast(link) || kl_addr_is_link_local(link))
             continue;
-        if (!is_on_link(a->link, link))
-            warn(a, "the relay is on the link of %s, where the reserved address %s does not belong",
-                kl_addr_text(link, relay), kl_addr_text(a->address, own));
+        if (is_on_link(a->link, link))
+            return;
+        struct room w = warning(a);
+        snprintf(w.at, w.n,
+            "the relay is on the link of %s, where the reserved address %s does not belong",
+            kl_addr_text(link, relay), kl_addr_text(a->address, own));
         return;
     }
 }
@@ -474,12 +481,10 @@ static const char *confirm(struct answer *a)
 
 static void warn_declined(struct answer *a)
 {
-    char text[KL_ADDR_TEXT];
-    if (a->address)
-        warn(a, "declined %s: another machine on its link has that address",
-            kl_addr_text(a->address, text));
-    else
-        warn(a, "declined an address");
+    char text[KL_ADDR_TEXT] = "an address";
+    struct room w = warning(a);
+    snprintf(w.at, w.n, "declined %s: another machine on its link has that address",
+        a->address ? kl_addr_text(a->address, text) : text);
 }
 
 /* The options that belong to one type of message; NULL, or why there is no reply after all. */
