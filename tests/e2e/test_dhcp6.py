@@ -2,6 +2,7 @@
 ISC's relay. The server is the build with AddressSanitizer and UndefinedBehaviorSanitizer: a report
 of theirs ends it with a status that fails the test."""
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -42,8 +43,11 @@ class Server:
     def __init__(self, lab, node, address="2001:db8:11::20", more="", arm=True):
         self.lab, self.node = lab, node
         self.conf = lab.dir / "kickline.yaml"
+        boot = lab.dir / "boot"
+        boot.mkdir()
+        shutil.copy(labs.TESTBED / "boot/ipxe.efi", boot)  # where Debian's links lead
         self.conf.write_text(INVENTORY.format(
-            server=address, boot=labs.TESTBED / "usr/lib/ipxe", dir=lab.dir, uuid=UUID, mac=MAC,
+            server=address, boot=boot, dir=lab.dir, uuid=UUID, mac=MAC,
             address=ADDRESS, more=more))
         program = labs.BUILD / "check/kickline"
         if arm:
