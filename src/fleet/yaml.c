@@ -331,7 +331,8 @@ static void fill_root(struct reader *r, struct kl_node *root)
 {
     struct tail tail = {0};
     bool has_streamed = false;
-    for (struct fy_event *e; (e = next(r)) && e->type != FYET_MAPPING_END;) {
+    struct fy_event *e;
+    while ((e = next(r)) && e->type != FYET_MAPPING_END) {
         struct kl_node *key = NULL, *value = NULL;
         if (e->type != FYET_SCALAR)
             refuse(r, "yaml-key", event_place(r, e), NULL, "a key must be a plain text");
@@ -352,6 +353,7 @@ static void fill_root(struct reader *r, struct kl_node *root)
             value->at = key->at;
         append(root, &tail, value);
     }
+    done(r, e);
     if (!r->failed)
         drop_duplicates(r, root);
 }
