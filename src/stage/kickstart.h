@@ -1,0 +1,59 @@
+/* What the parts of the kickstart stage share: the lines of a kickstart, and Kickline's own
+ * sections in it. Private to the room. */
+#ifndef KL_STAGE_KICKSTART_H
+#define KL_STAGE_KICKSTART_H
+
+#include "stage/stage.h"
+
+/* --- the lines of a kickstart (kickstart_lines.c) ----------------------------------------------*/
+
+enum kl_ks_kind {
+    KL_KS_TEXT,    /* anything that is left alone */
+    KL_KS_NETWORK, /* a `network` command */
+    KL_KS_SECTION, /* the first line of %pre, %packages, ... */
+    KL_KS_INCLUDE, /* %include, %ksappend */
+    KL_KS_OWN,     /* all of a section between Kickline's own marks, both marks included */
+};
+
+struct kl_ks_unit {
+    enum kl_ks_kind kind;
+    const char *start;
+    size_t len;      /* with the end of its last line */
+    unsigned line;   /* of its start, from 1 */
+    const char *own; /* KL_KS_OWN: "network", "pre" or "post" */
+    bool joined;     /* KL_KS_OWN: the line end before it is Kickline's too */
+};
+
+struct kl_ks_scan {
+    const char *at;
+    unsigned line;
+    bool in_section;
+};
+
+struct kl_ks_scan kl_ks_scan(const char *text);
+/* The next unit; false at the end. Units follow each other without a gap. */
+bool kl_ks_next(struct kl_ks_scan *s, struct kl_ks_unit *out);
+/* Marks. `joined`: the text before did not end with a line end, and one was added. */
+void kl_ks_begin(struct kl_buf *out, const char *own, bool joined, const char *eol);
+void kl_ks_end(struct kl_buf *out, const char *own, const char *eol);
+
+/* --- what is written (kickstart_network.c, kickstart_script.c) ---------------------------------*/
+
+/* The `network` commands, a line each, ended by `eol`; false with errors. */
+bool kl_ks_network(struct kl_arena *a, const struct kl_intent *i, const struct kl_release *r,
+    const char *eol, struct kl_buf *out, struct kl_diags *d);
+/* Why those commands alone do not leave the reference files: a NULL-terminated list, empty when
+ * they do. */
+const char *const *kl_ks_reasons(
+    struct kl_arena *a, const struct kl_intent *i, const struct kl_release *r);
+/* %post that writes the reference files; %pre that keeps a learnt default route. */
+void kl_ks_post(struct kl_buf *out, const struct kl_intent *i, const struct kl_release *r,
+    const struct kl_file *files, size_t nfiles, const char *const *reasons, bool joined);
+void kl_ks_pre(struct kl_buf *out, const char *link, bool joined);
+/* The link that carries the install, or the first that has an address; NULL when none has. */
+const struct kl_link *kl_ks_install_link(const struct kl_intent *i);
+/* The files that a %post of kl_ks_post() writes. */
+size_t kl_ks_post_files(
+    struct kl_arena *a, const char *section, size_t len, struct kl_file **files);
+
+#endif

@@ -1,0 +1,121 @@
+/* The lines of a kickstart, as far as Kickline must tell them apart.
+ *
+ * A kickstart is commands, one a line without continuation, and sections from "%name" to "%end"
+ * (pykickstart, parser.py). Commands count at the top level only: what looks like one inside a
+ * script is the script's. Blanks before a command do not matter. A section that is never ended
+ * runs to the end of the file.
+ *
+ * Kickline's own sections stand between comment lines:
+ *
+ *     # kickline: begin network
+ *     # kickline: end network
+ *
+ * A begin without its end is an ordinary comment: nothing is taken away on a guess.
+ */
+#include "stage/kickstart.h"
+
+#include <string.h>
+
+static const char mark_begin[] = "# kickline: begin ", mark_end[] = "# kickline: end ";
+static const char mark_joined[] = " (the line before it had no end)";
+static const char *const own_names[] = {"network", "pre", "post", NULL};
+
+void kl_ks_begin(struct kl_buf *out, const char *own, bool joined, const char *eol)
+{
+    if (joined)
+        kl_buf_addc(out, '\n');
+    kl_buf_addf(out, "%s%s%s%s", mark_begin, own, joined ? mark_joined : "", eol);
+}
+
+void kl_ks_end(struct kl_buf *out, const char *own, const char *eol)
+{
+    kl_buf_addf(out, "%s%s%s", mark_end, own, eol);
+}
+
+struct kl_ks_scan kl_ks_scan(const char *text)
+{
+    return (struct kl_ks_scan){.at = text, .line = 1};
+}
+
+/* Length of the line at `p`, its end included. */
+static size_t line_len(const char *p)
+{
+    size_t n = strcspn(p, "\n");
+    return n + (p[n] == '\n');
+}
+
+/* The line without its end, blanks before and behind it included in neither. */
+static size_t body_len(const char *p, size_t len)
+{
+    while (len && (p[len - 1] == '\n' || p[len - 1] == '\r'))
+        len--;
+    return len;
+}
+
+static bool is_line(const char *p, size_t len, const char *head, const char *own, const char *tail)
+{
+    size_t h = strlen(head), o = strlen(own), t = strlen(tail);
+    return body_len(p, len) == h + o + t && memcmp(p, head, h) == 0 && memcmp(p + h, own, o) == 0 &&
+           memcmp(p + h + o, tail, t) == 0;
+}
+
+/* A section between marks that begins at `p`: fills *out and returns true. */
+static bool own_section(const char *p, struct kl_ks_unit *out)
+{
+    size_t first = line_len(p);
+    if (strncmp(p, mark_begin, strlen(mark_begin)) != 0)
+        return false;
+    for (const char *const *own = own_names; *own; own++) {
+        bool joined = is_line(p, first, mark_begin, *own, mark_joined);
+        if (!joined && !is_line(p, first, mark_begin, *own, ""))
+            continue;
+        size_t n;
+        for (const char *q = p + first; *q; q += n) {
+            n = line_len(q);
+            if (is_line(q, n, mark_end, *own, "")) {
+                out->kind = KL_KS_OWN;
+                out->own = *own;
+                out->joined = joined;
+                out->len = (size_t)(q - p) + n;
+                return true;
+            }
+            if (strncmp(q, mark_begin, strlen(mark_begin)) == 0)
+                break;
+        }
+    }
+    return false;
+}
+
+/* The first word of a line, blanks skipped. */
+static bool has_word(const char *p, size_t len, const char *word)
+{
+    size_t blank = strspn(p, " \t"), n = strlen(word);
+    if (blank + n > len || memcmp(p + blank, word, n) != 0)
+        return false;
+    return blank + n == len || strchr(" \t\r\n", p[blank + n]);
+}
+
+bool kl_ks_next(struct kl_ks_scan *s, struct kl_ks_unit *out)
+{
+    const char *p = s->at;
+    if (!*p)
+        return false;
+    *out = (struct kl_ks_unit){.start = p, .len = line_len(p), .line = s->line};
+    if (s->in_section) {
+        if (has_word(p, out->len, "%end"))
+            s->in_section = false;
+    } else if (own_section(p, out)) {
+        /* found whole */
+    } else if (has_word(p, out->len, "%include") || has_word(p, out->len, "%ksappend")) {
+        out->kind = KL_KS_INCLUDE;
+    } else if (p[strspn(p, " \t")] == '%' && !has_word(p, out->len, "%end")) {
+        out->kind = KL_KS_SECTION;
+        s->in_section = true;
+    } else if (has_word(p, out->len, "network")) {
+        out->kind = KL_KS_NETWORK;
+    }
+    for (size_t k = 0; k < out->len; k++)
+        s->line += p[k] == '\n';
+    s->at = p + out->len;
+    return true;
+}
