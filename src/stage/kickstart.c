@@ -20,6 +20,7 @@ struct stripped {
     bool found;          /* ... because `network` commands were there */
     size_t section;      /* start of the first %section; SIZE_MAX: none */
     unsigned includes;   /* line of the first %include; 0: none */
+    unsigned open;       /* line of a %section that has no %end; 0: none */
 };
 
 static void strip(const char *user, struct stripped *out)
@@ -27,7 +28,10 @@ static void strip(const char *user, struct stripped *out)
     struct kl_ks_scan scan = kl_ks_scan(user);
     struct kl_ks_unit u;
     out->section = SIZE_MAX;
+    unsigned section = 0;
     while (kl_ks_next(&scan, &u)) {
+        if (u.kind == KL_KS_SECTION)
+            section = u.line;
         if (u.kind == KL_KS_OWN && u.joined && out->text->len)
             out->text->s[--out->text->len] = '\0';
         bool network =
@@ -44,6 +48,7 @@ static void strip(const char *user, struct stripped *out)
             out->includes = u.line;
         kl_buf_addn(out->text, u.start, u.len);
     }
+    out->open = scan.in_section ? section : 0;
     if (!out->found)
         out->at = out->section != SIZE_MAX ? out->section : out->text->len;
 }
@@ -98,6 +103,11 @@ bool kl_kickstart_render(const struct kl_intent *i, const struct kl_release *r, 
         kl_diag(d, KL_NOTE, "kickstart-include", (struct kl_place){user_file, s.includes, 1, 1},
             "see that what it includes has no network command",
             "what this line includes is not looked into");
+    if (s.open) {
+        kl_diag(d, KL_ERROR, "kickstart-no-end", (struct kl_place){user_file, s.open, 1, 1},
+            "add %end after its last line", "this section is never ended");
+        return false;
+    }
     const char *eol = line_end(user);
     if (!kl_intent_renderable(i, r, d) || !kl_ks_network(a, i, r, eol, &lines, d))
         return false;

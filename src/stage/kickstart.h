@@ -42,6 +42,9 @@ void kl_ks_end(struct kl_buf *out, const char *own, const char *eol);
 /* The `network` commands, a line each, ended by `eol`; false with errors. */
 bool kl_ks_network(struct kl_arena *a, const struct kl_intent *i, const struct kl_release *r,
     const char *eol, struct kl_buf *out, struct kl_diags *d);
+/* What the comment before them begins with; the rest is the name of the install link. No command
+ * says it. */
+extern const char kl_ks_install_mark[];
 /* Why those commands alone do not leave the reference files: a NULL-terminated list, empty when
  * they do. */
 const char *const *kl_ks_reasons(

@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+const char kl_ks_install_mark[] = "# The install goes by ";
+
 struct lines {
     struct kl_arena *a;
     const struct kl_intent *i;
@@ -208,9 +210,13 @@ bool kl_ks_network(struct kl_arena *a, const struct kl_intent *i, const struct k
 {
     struct lines s = {.a = a, .i = i, .r = r, .out = out, .d = d, .eol = eol, .ok = true};
     s.done = kl_alloc(a, i->nlinks + 1);
-    /* The install link first: its line is the one that the initrd looks at. Then VLANs before
-     * bonds, so that a bond without an address becomes a part of its VLAN's line. */
-    emit(&s, kl_ks_install_link(i), 0);
+    /* The install link first, and what it stands on: the first line is the one that the initrd
+     * looks at. Then VLANs before bonds, so that a bond without an address becomes a part of its
+     * VLAN's line. */
+    const struct kl_link *install = kl_ks_install_link(i);
+    if (install)
+        kl_buf_addf(out, "%s%s%s", kl_ks_install_mark, install->name, eol);
+    emit(&s, install, 0);
     for (size_t k = 0; k < i->nlinks; k++)
         if (i->links[k].kind == KL_VLAN)
             emit(&s, &i->links[k], 0);

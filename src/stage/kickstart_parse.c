@@ -444,15 +444,20 @@ static void read_line(struct parser *p, const char *start, size_t len, unsigned 
 /* The commands within Kickline's own section. */
 static void read_own(struct parser *p, const struct kl_ks_unit *own)
 {
-    const char *text = kl_strndup(p->a, own->start, own->len);
+    const char *text = kl_strndup(p->a, own->start, own->len), *install = NULL;
     unsigned line = own->line;
+    size_t head = strlen(kl_ks_install_mark);
     for (const char *s = text; *s; line++) {
         size_t n = strcspn(s, "\n");
-        size_t blank = strspn(s, " \t");
-        if (strncmp(s + blank, "network", 7) == 0 && blank < n)
+        if (strncmp(s, "network", 7) == 0)
             read_line(p, s, n, line);
+        else if (strncmp(s, kl_ks_install_mark, head) == 0)
+            install = kl_strndup(p->a, s + head, strcspn(s + head, "\r\n"));
         s += n + (s[n] == '\n');
     }
+    const struct kl_link *l = kl_link_find(p->i, install);
+    if (l)
+        p->i->install = l->name;
 }
 
 /* The files of Kickline's %post say the same as its commands, and more. */

@@ -417,8 +417,10 @@ struct kl_intent *kl_system_parse(struct kl_arena *a, const struct kl_file *file
     for (size_t k = 0; k < nfiles; k++) {
         const char *base = base_name(files[k].path);
         bool ifcfg = kl_starts(base, "ifcfg-");
-        r.file = begin(&r, &files[k]);
         struct kl_profile p;
+        if (kl_starts(base, "route-") || kl_starts(base, "route6-"))
+            continue;
+        r.file = begin(&r, &files[k]);
         if (strcmp(base, "hostname") == 0) {
             hostname = first_line(a, files[k].text);
         } else if (ifcfg || is_keyfile(files[k].path)) {
@@ -426,15 +428,16 @@ struct kl_intent *kl_system_parse(struct kl_arena *a, const struct kl_file *file
                 continue;
             list = kl_grow(a, list, n, sizeof *list);
             list[n++] = p;
-        } else if (!kl_starts(base, "route-") && !kl_starts(base, "route6-")) {
+        } else {
             kl_not_understood(&r, 0, 0, 0, "no file of NetworkManager's or initscripts'");
         }
     }
-    for (size_t k = 0; k < nfiles; k++) {
-        const char *base = base_name(files[k].path);
-        r.file = kl_strdup(a, files[k].path);
-        if (kl_starts(base, "route-") || kl_starts(base, "route6-"))
-            read_routes(&r, &files[k], list, n);
-    }
+    static const char *const route_files[] = {"route-", "route6-", NULL};
+    for (const char *const *kind = route_files; *kind; kind++) /* IPv4's first, as in keyfiles */
+        for (size_t k = 0; k < nfiles; k++)
+            if (kl_starts(base_name(files[k].path), *kind)) {
+                r.file = begin(&r, &files[k]);
+                read_routes(&r, &files[k], list, n);
+            }
     return kl_profiles_join(&r, list, n, hostname);
 }
