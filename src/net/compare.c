@@ -50,13 +50,13 @@ static struct kl_ip one_spelling(struct kl_ip ip)
     return ip;
 }
 
-/* Name servers and routes of IPv4 before those of IPv6, else in their order: files hold them by
+/* Name servers and routes of IPv6 before those of IPv4, else in their order: files hold them by
  * family, and how the two are mixed means nothing. */
 static void by_family(struct kl_arena *a, struct kl_intent *i)
 {
     struct kl_addr *dns = kl_alloc(a, (i->ndns + 1) * sizeof *dns);
     size_t n = 0;
-    for (int family = 4; family <= 6; family += 2)
+    for (int family = 6; family >= 4; family -= 2)
         for (size_t k = 0; k < i->ndns; k++)
             if (i->dns[k].family == family)
                 dns[n++] = i->dns[k];
@@ -66,7 +66,7 @@ static void by_family(struct kl_arena *a, struct kl_intent *i)
         struct kl_link *link = &i->links[l];
         struct kl_route *routes = kl_alloc(a, (link->nroutes + 1) * sizeof *routes);
         n = 0;
-        for (int family = 4; family <= 6; family += 2)
+        for (int family = 6; family >= 4; family -= 2)
             for (size_t k = 0; k < link->nroutes; k++)
                 if (link->routes[k].to.addr.family == family)
                     routes[n++] = link->routes[k];

@@ -32,8 +32,9 @@ static void clear(struct kl_buf *out, const struct kl_intent *i, bool ifcfg)
     const char *files = ifcfg ? "./ifcfg-*" : "./*.nmconnection";
     static const char *const keys[2][6] = {{"interface-name", "id", "master", "controller", NULL},
         {"DEVICE", "NAME", "MASTER", "BRIDGE", "PHYSDEV", NULL}};
-    kl_buf_addf(out, "cd %s || exit 1\nfor link in",
-        ifcfg ? "/etc/sysconfig/network-scripts" : "/etc/NetworkManager/system-connections");
+    const char *dir =
+        ifcfg ? "/etc/sysconfig/network-scripts" : "/etc/NetworkManager/system-connections";
+    kl_buf_addf(out, "mkdir -p %s && cd %s || exit 1\nfor link in", dir, dir);
     names(out, i);
     kl_buf_add(out, "; do\n");
     if (ifcfg)
@@ -69,6 +70,7 @@ void kl_ks_post(struct kl_buf *out, const struct kl_intent *i, const struct kl_r
                     "leave others, because\n");
     for (; *reasons; reasons++)
         kl_buf_addf(out, "# - %s\n", *reasons);
+    kl_buf_add(out, "# (Quirks are numbered as in Kickline's docs/boot-stages.md, section 5.)\n");
     clear(out, i, r->system == KL_IFCFG);
     for (size_t k = 0; k < nfiles; k++)
         kl_buf_addf(out, "cat > '%s' <<'%s'\n%s%s\nchmod %04o '%s'\n", files[k].path, word,
