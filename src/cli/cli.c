@@ -13,7 +13,6 @@ const struct kl_command kl_commands[] = {
         "options:\n"
         "      --disarmed       the loaders as they are served while the host is not armed\n",
         kl_cmd_render},
-    {"show", "HOST", "Show the stages of a host side by side", NULL, kl_cmd_show},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
