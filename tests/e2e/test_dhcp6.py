@@ -210,8 +210,7 @@ allowinterfaces eth0
 duid
 iaid 7
 ia_na 7
-option domain_name_servers, domain_search, dhcp6_bootfile_url
-option rapid_commit
+option dhcp6_name_servers,dhcp6_domain_search,rapid_commit
 """
 
 
@@ -229,6 +228,9 @@ def test_dhcpcd_with_rapid_commit(link, lab):
     server.wait("asked=solicit", "answered=reply", f"address={ADDRESS}")
     assert not server.said("asked=request")
     p.wait_log("adding address " + re.escape(ADDRESS))
+    lease = client.run(["dhcpcd", "-6", "-U", "eth0"]).stdout
+    assert "dhcp6_name_servers=2001:db8:20::53 2001:db8:20::54" in lease
+    assert "dhcp6_domain_search=example.net lab.example.net" in lease
     p.stop(signal.SIGALRM)  # releases
     server.wait("asked=release", "answered=reply")
     server.stop()

@@ -3,7 +3,11 @@
 #include "serve/dhcp6.h"
 #include "serve/dhcp6_wire.h"
 
+#include "base/text.h"
+
 #include "fleet_text.h"
+
+#include <dirent.h>
 
 static const char inventory[] =
     "server: {address: [192.0.2.20, 2001:db8:20::20], boot: /srv/boot}\n"
@@ -976,6 +980,53 @@ static void malformed_relays(void **state)
     assert_string_equal(kl_clue_name(a.said.client.by), "eui64");
 }
 
+/* What real clients sent (OVMF, iPXE, dhclient, dhcpcd; some through ISC's relay): see
+ * tests/e2e/test_dhcp6.py. All are of one machine, and every one gets its address. */
+static void captured(void **state)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/tests/fuzz/corpus/dhcp6", KL_SOURCE_ROOT);
+    DIR *dir = opendir(path);
+    assert_non_null(dir);
+    unsigned seen = 0;
+    for (const struct dirent *e; (e = readdir(dir));) {
+        if (e->d_name[0] == '.')
+            continue;
+        size_t len;
+        snprintf(path, sizeof path, "%s/tests/fuzz/corpus/dhcp6/%s", KL_SOURCE_ROOT, e->d_name);
+        char *bytes = kl_read_file(path, 1 << 20, &len);
+        assert_non_null(bytes);
+        struct kl_dhcp6_env env = env_of(*state);
+        struct kl_dhcp6_request in = {.bytes = (uint8_t *)bytes + 1,
+            .len = len - 1,
+            .source = addr(bytes[0] & 3 ? "fe80::77" : EUI64_BONDED),
+            .ifindex = 3,
+            .multicast = bytes[0] & 4};
+        struct kl_d6_message m;
+        struct asked a;
+        char text[300];
+        assert_null(kl_d6_read(in.bytes, in.len, &m));
+        if (m.server_id.p) { /* the server that they were sent to */
+            env.duid = m.server_id.p;
+            env.nduid = m.server_id.n;
+        }
+        a.len = kl_dhcp6_answer(&env, &in, a.out, sizeof a.out, &a.said);
+        print_message("%s: %s\n", e->d_name, a.said.dropped ? a.said.dropped : "answered");
+        assert_null(a.said.dropped);
+        assert_string_equal(a.said.client.host->name, "bonded");
+        if (m.type == KL_D6_SOLICIT || m.type == KL_D6_REQUEST)
+            assert_string_equal(kl_addr_text(&a.said.gave, text), "2001:db8:11::31:0");
+        if (strncmp(e->d_name, "ipxe", 4) == 0)
+            assert_string_equal(a.said.stage, "loader");
+        if (strncmp(e->d_name, "pxe-solicit", 11) == 0)
+            assert_string_equal(a.said.stage, "firmware");
+        free(bytes);
+        seen++;
+    }
+    closedir(dir);
+    assert_true(seen > 20);
+}
+
 /* Cut anywhere, a packet is answered only where the cut is between two options. */
 static void truncated(void **state)
 {
@@ -1169,6 +1220,7 @@ int main(void)
         cmocka_unit_test(relays_nest_eight_deep),
         cmocka_unit_test(malformed),
         cmocka_unit_test(malformed_relays),
+        cmocka_unit_test(captured),
         cmocka_unit_test(truncated),
         cmocka_unit_test(oversized),
         cmocka_unit_test(the_largest_answer_fits),
