@@ -8,11 +8,26 @@
 #include <unistd.h>
 
 const struct kl_command kl_commands[] = {
+    {"arm", "[HOST...]", "Allow hosts to be installed; without hosts, print who is allowed",
+        "options:\n"
+        "      --list           who is armed, and since when\n",
+        kl_cmd_arm},
+    {"disarm", "HOST...", "Take that back: they boot their own disks",
+        "options:\n"
+        "      --all            every host that is armed\n",
+        kl_cmd_disarm},
     {"render", "HOST [PART]", "Print what each stage of a host will be given",
         "parts: cmdline, ipxe, grub, pxelinux, kickstart, system; without one, all of them\n\n"
         "options:\n"
         "      --disarmed       the loaders as they are served while the host is not armed\n",
         kl_cmd_render},
+    {"serve", "", "Run the boot server",
+        "options:\n"
+        "      --check          look at everything that would be served, say what is wrong, and end\n"
+        "      --debug          log what loaders try by habit, too\n"
+        "      --foreground     what it always does: stay in the foreground\n"
+        "      --no-dhcp6       without DHCPv6; --no-http, --no-tftp likewise\n",
+        kl_cmd_serve},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

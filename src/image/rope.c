@@ -1,0 +1,280 @@
+/* Pieces lie in one array, in order, each knowing where it starts: reading at an offset is a
+ * binary search and one pread(2) or memcpy(3) a piece. Empty pieces are never kept. */
+#include "image/rope.h"
+
+#include "base/arena.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct kl_pin {
+    atomic_uint held;
+    int fd;
+    struct kl_identity id;
+};
+
+struct kl_rope {
+    atomic_uint held;
+    struct kl_piece *pieces;
+    size_t n, room;
+    uint64_t len;
+};
+
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+bool kl_identity_eq(const struct kl_identity *a, const struct kl_identity *b)
+{
+    return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
+           same_time(&a->mtime, &b->mtime) && same_time(&a->ctime, &b->ctime);
+}
+
+static struct kl_identity identity(const struct stat *st)
+{
+    return (struct kl_identity){.dev = st->st_dev,
+        .ino = st->st_ino,
+        .size = (uint64_t)st->st_size,
+        .mtime = st->st_mtim,
+        .ctime = st->st_ctim};
+}
+
+struct kl_pin *kl_pin_take(int fd)
+{
+    struct stat st;
+    int e = fstat(fd, &st) != 0   ? errno
+            : S_ISREG(st.st_mode) ? 0
+            : S_ISDIR(st.st_mode) ? EISDIR
+                                  : EINVAL;
+    if (e) {
+        close(fd);
+        errno = e;
+        return NULL;
+    }
+    struct kl_pin *p = kl_xmalloc(sizeof *p);
+    atomic_init(&p->held, 1);
+    p->fd = fd;
+    p->id = identity(&st);
+    return p;
+}
+
+struct kl_pin *kl_pin_hold(struct kl_pin *p)
+{
+    atomic_fetch_add_explicit(&p->held, 1, memory_order_relaxed);
+    return p;
+}
+
+void kl_pin_drop(struct kl_pin *p)
+{
+    if (!p || atomic_fetch_sub_explicit(&p->held, 1, memory_order_acq_rel) != 1)
+        return;
+    close(p->fd);
+    free(p);
+}
+
+int kl_pin_fd(const struct kl_pin *p)
+{
+    return p->fd;
+}
+
+const struct kl_identity *kl_pin_identity(const struct kl_pin *p)
+{
+    return &p->id;
+}
+
+bool kl_pin_unchanged(const struct kl_pin *p)
+{
+    struct stat st;
+    if (fstat(p->fd, &st) != 0)
+        return false;
+    /* Not ctime: removing or renaming the name changes that, and not a byte of the file. */
+    struct kl_identity now = identity(&st);
+    return now.size == p->id.size && same_time(&now.mtime, &p->id.mtime);
+}
+
+struct kl_rope *kl_rope_new(void)
+{
+    struct kl_rope *r = kl_xmalloc(sizeof *r);
+    atomic_init(&r->held, 1);
+    return r;
+}
+
+struct kl_rope *kl_rope_hold(struct kl_rope *r)
+{
+    atomic_fetch_add_explicit(&r->held, 1, memory_order_relaxed);
+    return r;
+}
+
+void kl_rope_drop(struct kl_rope *r)
+{
+    if (!r || atomic_fetch_sub_explicit(&r->held, 1, memory_order_acq_rel) != 1)
+        return;
+    for (size_t i = 0; i < r->n; i++) {
+        kl_pin_drop((struct kl_pin *)r->pieces[i].pin);
+        free((void *)r->pieces[i].bytes);
+    }
+    free(r->pieces);
+    free(r);
+}
+
+static void add(struct kl_rope *r, struct kl_piece piece)
+{
+    if (r->n == r->room) {
+        r->room = r->room ? r->room * 2 : 1;
+        r->pieces = kl_xrealloc(r->pieces, r->room * sizeof *r->pieces);
+    }
+    piece.start = r->len;
+    r->len += piece.len;
+    r->pieces[r->n++] = piece;
+}
+
+bool kl_rope_add_file(struct kl_rope *r, struct kl_pin *p, uint64_t offset, uint64_t len)
+{
+    if (offset > p->id.size || len > p->id.size - offset) {
+        errno = ERANGE;
+        return false;
+    }
+    if (len)
+        add(r, (struct kl_piece){.pin = kl_pin_hold(p), .offset = offset, .len = len});
+    return true;
+}
+
+void kl_rope_add_bytes_take(struct kl_rope *r, char *bytes, size_t len)
+{
+    if (len)
+        add(r, (struct kl_piece){.bytes = bytes, .len = len});
+    else
+        free(bytes);
+}
+
+void kl_rope_add_bytes(struct kl_rope *r, const void *bytes, size_t len)
+{
+    if (!len)
+        return;
+    char *copy = kl_xmalloc(len);
+    memcpy(copy, bytes, len);
+    kl_rope_add_bytes_take(r, copy, len);
+}
+
+struct kl_rope *kl_rope_of_fd(int fd)
+{
+    struct kl_pin *p = kl_pin_take(fd);
+    if (!p)
+        return NULL;
+    struct kl_rope *r = kl_rope_new();
+    kl_rope_add_file(r, p, 0, p->id.size);
+    kl_pin_drop(p);
+    return r;
+}
+
+uint64_t kl_rope_len(const struct kl_rope *r)
+{
+    return r->len;
+}
+
+size_t kl_rope_pieces(const struct kl_rope *r)
+{
+    return r->n;
+}
+
+const struct kl_piece *kl_rope_piece(const struct kl_rope *r, size_t i)
+{
+    return i < r->n ? &r->pieces[i] : NULL;
+}
+
+const struct kl_piece *kl_rope_piece_at(const struct kl_rope *r, uint64_t at)
+{
+    if (at >= r->len)
+        return NULL;
+    size_t low = 0, high = r->n; /* the last piece that starts at or before `at` */
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (r->pieces[middle].start <= at)
+            low = middle;
+        else
+            high = middle;
+    }
+    return &r->pieces[low];
+}
+
+/* All `n` bytes, or false. */
+static bool read_piece(const struct kl_piece *p, uint64_t within, char *to, size_t n)
+{
+    if (!p->pin) {
+        memcpy(to, (const char *)p->bytes + within, n);
+        return true;
+    }
+    while (n) {
+        ssize_t got = pread(p->pin->fd, to, n, (off_t)(p->offset + within));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0) {
+            if (got == 0)
+                errno = ESTALE;
+            return false;
+        }
+        to += got;
+        n -= (size_t)got;
+        within += (uint64_t)got;
+    }
+    return true;
+}
+
+ssize_t kl_rope_read(const struct kl_rope *r, uint64_t at, void *to, size_t n)
+{
+    size_t done = 0;
+    const struct kl_piece *p = kl_rope_piece_at(r, at);
+    for (; p && p < r->pieces + r->n && done < n; p++) {
+        uint64_t within = at + done - p->start, left = p->len - within;
+        size_t part = left < n - done ? (size_t)left : n - done;
+        if (!read_piece(p, within, (char *)to + done, part))
+            return -1;
+        done += part;
+    }
+    return (ssize_t)done;
+}
+
+time_t kl_rope_mtime(const struct kl_rope *r)
+{
+    time_t newest = 0;
+    for (size_t i = 0; i < r->n; i++)
+        if (r->pieces[i].pin && r->pieces[i].pin->id.mtime.tv_sec > newest)
+            newest = r->pieces[i].pin->id.mtime.tv_sec;
+    return newest;
+}
+
+/* FNV-1a, 128 bits (draft-eastlake-fnv): no secret to keep, only texts to tell apart. */
+typedef unsigned __int128 wide;
+
+static wide mix(wide h, const void *bytes, size_t n)
+{
+    const wide prime = (wide)1 << 88 | 0x13b;
+    for (const unsigned char *p = bytes, *end = p + n; p < end; p++)
+        h = (h ^ *p) * prime;
+    return h;
+}
+
+const char *kl_rope_etag(const struct kl_rope *r, char out[static KL_ETAG_TEXT])
+{
+    wide h = (wide)UINT64_C(0x6c62272e07bb0142) << 64 | UINT64_C(0x62b821756295c58d);
+    for (size_t i = 0; i < r->n; i++) {
+        const struct kl_piece *p = &r->pieces[i];
+        if (p->pin) {
+            const struct kl_identity *id = &p->pin->id;
+            uint64_t parts[] = {id->size, (uint64_t)id->mtime.tv_sec, (uint64_t)id->mtime.tv_nsec,
+                p->offset, p->len};
+            h = mix(h, parts, sizeof parts);
+        } else {
+            h = mix(h, p->bytes, (size_t)p->len);
+        }
+    }
+    snprintf(out, KL_ETAG_TEXT, "\"%016llx%016llx\"", (unsigned long long)(h >> 64),
+        (unsigned long long)h);
+    return out;
+}
