@@ -79,12 +79,17 @@ void kl_line_warn(struct kl_line *l, const struct kl_link *link, const char *cod
  * reading the fifth piece: with an IPv6 address before it that is no name (quirk 40). There the
  * kickstart says it. NetworkManager before 1.28 takes the long form of ip= only with an address
  * (nmi-cmdline-reader.c); kl_nm_ip() does not ask then. */
-const char *kl_line_host(struct kl_line *l, bool ip6)
+bool kl_line_has_host(const struct kl_line *l, const struct kl_link *link)
 {
-    if (!l->i->hostname || l->host_said || (ip6 && !kl_release_since(l->r, 9, 0)))
+    return l->i->hostname && !l->host_said && kl_streq(link->name, l->i->install);
+}
+
+const char *kl_line_host(struct kl_line *l, const struct kl_link *link, bool ip6)
+{
+    if (!kl_line_has_host(l, link))
         return "";
-    l->host_said = true;
-    return l->i->hostname;
+    l->host_said = true; /* or never: the first such ip= is the one that is split */
+    return ip6 && !kl_release_since(l->r, 9, 0) ? "" : l->i->hostname;
 }
 
 struct kl_tail kl_line_tail(uint32_t mtu, const struct kl_mac *mac)
@@ -204,7 +209,7 @@ static void add_ifname(struct kl_line *l, const struct kl_link *link)
         if (used && !extra_has(l, "net.ifnames=0"))
             kl_line_warn(l, link, "kernel-name",
                 "name the NIC as the installed system will (enp1s0, eno1), or add net.ifnames=0 to "
-                "kernel_args",
+                "kernel-args",
                 "the installer calls a NIC so only where predictable names are off");
         return;
     }
@@ -248,6 +253,17 @@ static void add_names(struct kl_buf *b, const struct kl_link *link)
         kl_buf_addf(b, "%s%s", k ? "," : "", link->ports[k]);
 }
 
+static bool option_fits(
+    struct kl_line *l, const struct kl_link *link, const struct kl_option *option)
+{
+    struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
+    const char *hint = NULL;
+    const char *why = kl_bond_option_misfit(a, l->r, link->mode, option, &hint);
+    if (why)
+        kl_line_refuse(l, link, "bond-option", hint, "%s", why);
+    return !why;
+}
+
 static void add_bond(struct kl_line *l, const struct kl_link *link)
 {
     struct kl_buf b KL_BUF_SCOPE = {0};
@@ -256,7 +272,7 @@ static void add_bond(struct kl_line *l, const struct kl_link *link)
     for (int pass = 0; pass < 2; pass++)
         for (size_t k = 0; k < link->noptions; k++)
             if (comes_first(&link->options[k]) == (pass == 0) &&
-                kl_bond_option_fits(l, link, &link->options[k]))
+                option_fits(l, link, &link->options[k]))
                 add_value(&b, &link->options[k]);
     uint32_t mtu = legacy(l) ? kl_legacy_bond_mtu(l, link) : 0;
     if (mtu)
@@ -267,18 +283,11 @@ static void add_bond(struct kl_line *l, const struct kl_link *link)
 /* Every engine makes the bridge with STP off and no forwarding delay, and takes no options. */
 static void add_bridge(struct kl_line *l, const struct kl_link *link)
 {
-    static const struct kl_option given[] = {
-        {"stp", "no"}, {"stp", "off"}, {"stp", "false"}, {"stp", "0"}, {"forward-delay", "0"}};
-    for (size_t k = 0; k < link->noptions; k++) {
-        bool fits = false;
-        for (size_t g = 0; g < sizeof given / sizeof *given; g++)
-            fits |= kl_streq(link->options[k].name, given[g].name) &&
-                    kl_streq(link->options[k].value, given[g].value);
-        if (!fits)
+    for (size_t k = 0; k < link->noptions; k++)
+        if (!kl_streq(link->options[k].name, "stp") || !kl_streq(link->options[k].value, "no"))
             kl_line_refuse(l, link, "bridge-option",
                 "let another link carry the install (install: true), or leave the option out",
                 "a kernel command line cannot set a bridge's %s", link->options[k].name);
-    }
     struct kl_buf b KL_BUF_SCOPE = {0};
     add_names(&b, link);
     kl_line_add(l, "bridge=%s:%s", link->name, kl_buf_text(&b));

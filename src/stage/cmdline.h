@@ -25,9 +25,11 @@ void kl_line_refuse(struct kl_line *l, const struct kl_link *link, const char *c
 void kl_line_warn(struct kl_line *l, const struct kl_link *link, const char *code, const char *hint,
     const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
-/* The host name for field 5 of the ip= argument that comes next, or "". `ip6`: the argument holds
- * an IPv6 address. Given once. */
-const char *kl_line_host(struct kl_line *l, bool ip6);
+/* The host name for field 5 of the ip= argument of `link` that comes next, or "". `ip6`: the
+ * argument holds an IPv6 address. Given once, to the install link. */
+const char *kl_line_host(struct kl_line *l, const struct kl_link *link, bool ip6);
+/* Would it be given now? */
+bool kl_line_has_host(const struct kl_line *l, const struct kl_link *link);
 
 /* "[:MTU][:MAC]": the end of an ip= argument. */
 struct kl_tail {
@@ -45,12 +47,16 @@ void kl_legacy_ip(struct kl_line *l, const struct kl_link *link);
 void kl_nm_ip(struct kl_line *l, const struct kl_link *link);
 /* The MTU for the fourth field of bond=; 0: none. */
 uint32_t kl_legacy_bond_mtu(const struct kl_line *l, const struct kl_link *link);
+/* Does legacy dracut of `r` set the MTU (the MAC) that an ip= argument of this link names? */
+bool kl_legacy_sets_mtu(const struct kl_release *r, const struct kl_link *link);
+bool kl_legacy_sets_mac(const struct kl_release *r, const struct kl_link *link);
 /* Says what legacy dracut cannot do with the links of the stack, whatever their addresses.
  * NetworkManager stacks anything. */
 void kl_legacy_check(struct kl_line *l);
 
-/* Does the engine take this bond option with this value? Else an error, and false. */
-bool kl_bond_option_fits(
-    struct kl_line *l, const struct kl_link *link, const struct kl_option *option);
+/* Does the initrd of `r` take this option, in canonical spelling, on a bond of this mode? NULL if
+ * so; else why not, as the end of a sentence, and in *hint what to do. In `a`. */
+const char *kl_bond_option_misfit(struct kl_arena *a, const struct kl_release *r, uint8_t mode,
+    const struct kl_option *o, const char **hint);
 
 #endif

@@ -42,35 +42,33 @@ static bool known(const struct kl_release *r, const struct kl_option *o)
     return true;
 }
 
-bool kl_bond_option_fits(struct kl_line *l, const struct kl_link *link, const struct kl_option *o)
+const char *kl_bond_option_misfit(struct kl_arena *a, const struct kl_release *r, uint8_t mode,
+    const struct kl_option *o, const char **hint)
 {
     const struct kl_bond_option *kind = kl_bond_option(o->name);
-    bool nm = l->r->engine == KL_ENGINE_NM;
-    if (!kind || !known(l->r, o)) {
-        kl_line_refuse(l, link, "bond-option", "leave it out, or install a later release",
-            "its initrd does not know the bond option %s=%s", o->name, o->value);
-        return false;
+    bool nm = r->engine == KL_ENGINE_NM, primary = strcmp(o->name, "primary") == 0;
+    if (!kind || !known(r, o)) {
+        *hint = "leave it out, or install a later release";
+        return kl_sprintf(a, "its initrd does not know the bond option %s=%s", o->name, o->value);
     }
     if (kind->kind == KL_V_MAC) {
-        kl_line_refuse(l, link, "bond-option", "leave it out of the install link's bond",
+        *hint = "leave it out of the install link's bond";
+        return kl_sprintf(a,
             "%s=%s cannot be said on a kernel command line: its colons end the field", o->name,
             o->value);
-        return false;
     }
-    if (nm && l->r->nm_minor < 54 && strchr(o->value, ',')) {
-        kl_line_refuse(l, link, "bond-option", "give one address, or monitor by miimon",
-            "its NetworkManager takes one value for %s (section 1.2; 1.54 takes several)", o->name);
-        return false;
+    if (nm && r->nm_minor < 54 && strchr(o->value, ',')) {
+        *hint = "give one address, or monitor by miimon";
+        return kl_sprintf(
+            a, "its NetworkManager takes one value for %s here; 1.54 takes several", o->name);
     }
-    if (l->r->engine == KL_ENGINE_DRACUT_033A && strcmp(o->name, "primary") == 0) {
-        kl_line_refuse(l, link, "bond-option", "leave primary out, or install 7.3 or later",
-            "its dracut never sets a bond's primary port (quirk 13)");
-        return false;
+    if (r->engine == KL_ENGINE_DRACUT_033A && primary) {
+        *hint = "leave primary out, or install 7.3 or later";
+        return "its dracut never sets a bond's primary port (quirk 13)";
     }
-    if (nm && l->r->nm_minor < 30 && strcmp(o->name, "primary") == 0 && link->mode > 1) {
-        kl_line_refuse(l, link, "bond-option", "leave primary out, or use mode active-backup",
-            "its NetworkManager takes primary only with active-backup (NEWS of 1.26.4)");
-        return false;
+    if (nm && r->nm_minor < 30 && primary && mode > 1) {
+        *hint = "leave primary out, or use mode active-backup";
+        return "its NetworkManager takes primary only with active-backup (NEWS of 1.26.4)";
     }
-    return true;
+    return NULL;
 }

@@ -67,33 +67,43 @@ void kl_legacy_check(struct kl_line *l)
 /* --- MTU and MAC
  * --------------------------------------------------------------------------------*/
 
-/* Where ip= is given an MTU, who sets it? do_static() always. For DHCPv4 the override file that
- * dhclient-script reads (033 from 7.3, 049); for DHCPv6 and SLAAC only EL7's own ifup.sh. */
-static bool ip_sets_mtu(const struct kl_line *l, const struct kl_link *link)
+/* do_static() sets it always. For DHCPv4 the override file that dhclient-script reads does (033
+ * from 7.3, 049); for DHCPv6 and SLAAC only EL7's own ifup.sh. */
+bool kl_legacy_sets_mtu(const struct kl_release *r, const struct kl_link *link)
 {
     if (link->ip4.method == KL_STATIC || link->ip6.method == KL_STATIC)
         return true;
-    if (is_033a(l))
+    if (r->engine == KL_ENGINE_DRACUT_033A)
         return false;
-    return link->ip4.method == KL_DHCP || l->r->engine == KL_ENGINE_DRACUT_033B;
+    return link->ip4.method == KL_DHCP ||
+           (r->engine == KL_ENGINE_DRACUT_033B && kl_link_has_ip(link));
+}
+
+/* do_static() sets it; for other methods only EL7's own ifup.sh does. 033 before 7.3 loses the MAC
+ * when there is an MTU before it (section 1.1; fixed by dracut b7f5e42c). */
+bool kl_legacy_sets_mac(const struct kl_release *r, const struct kl_link *link)
+{
+    if (link->ip4.method == KL_STATIC || link->ip6.method == KL_STATIC)
+        return r->engine != KL_ENGINE_DRACUT_033A || !link->mtu;
+    return r->engine == KL_ENGINE_DRACUT_033B && kl_link_has_ip(link);
 }
 
 /* The fourth field of bond= exists from 7.5 (quirk 15). It is used only where ip= cannot say it. */
 uint32_t kl_legacy_bond_mtu(const struct kl_line *l, const struct kl_link *link)
 {
-    bool by_ip = kl_link_has_ip(link) && ip_sets_mtu(l, link);
-    return !by_ip && kl_release_since(l->r, 7, 5) ? link->mtu : 0;
+    bool by_bond = !kl_legacy_sets_mtu(l->r, link) && kl_release_since(l->r, 7, 5);
+    return by_bond ? link->mtu : 0;
 }
 
 static void check_mtu(struct kl_line *l, const struct kl_link *link)
 {
-    if (!link->mtu || (kl_link_has_ip(link) && ip_sets_mtu(l, link)))
+    if (!link->mtu || kl_legacy_sets_mtu(l->r, link))
         return;
     if (link->kind == KL_BOND && kl_legacy_bond_mtu(l, link))
         return;
     kl_line_refuse(l, link, "mtu",
         kl_link_controller(l->i, link->name) ? "say the MTU of the bond or bridge: its ports follow"
-                                             : "leave the MTU out, or use a static IPv4 address",
+                                             : "leave the MTU out, or use a static address",
         "its dracut cannot set the MTU of this link");
 }
 
@@ -102,19 +112,11 @@ static bool wants_mac(const struct kl_link *link)
     return link->kind != KL_ETHERNET && link->mac.set; /* a NIC's MAC is who it is */
 }
 
-/* Set by do_static(); for other methods only by EL7's own ifup.sh. 033 before 7.3 loses the MAC
- * when there is an MTU before it (section 1.1; fixed by dracut b7f5e42c). */
 static void check_mac(struct kl_line *l, const struct kl_link *link)
 {
-    if (!wants_mac(link))
-        return;
-    bool is_static = link->ip4.method == KL_STATIC || link->ip6.method == KL_STATIC;
-    bool set = is_static ? !is_033a(l) || !link->mtu
-                         : kl_link_has_ip(link) && l->r->engine == KL_ENGINE_DRACUT_033B;
-    if (!set)
-        kl_line_refuse(l, link, "mac", "leave its MAC out",
-            "its dracut cannot set the MAC of this link%s",
-            is_static ? " together with its MTU" : "");
+    if (wants_mac(link) && !kl_legacy_sets_mac(l->r, link))
+        kl_line_refuse(
+            l, link, "mac", "leave its MAC out", "its dracut cannot set the MAC of this link");
 }
 
 /* --- addresses
@@ -165,7 +167,8 @@ static bool check_family(struct kl_line *l, const struct kl_link *link, int fami
         kl_line_refuse(l, link, "gateway", "say its address",
             "nobody tells a static IPv4 address its gateway");
     if (ip->gateway == KL_GATEWAY_NONE && (ip->method == KL_DHCP || ip->method == KL_AUTO))
-        kl_line_refuse(l, link, "gateway", "leave 'gateway%d: none' out of the install link",
+        kl_line_refuse(l, link, "gateway",
+            kl_diag_text(l->d, "leave 'gateway%d: none' out of the install link", family),
             "a gateway that is offered cannot be refused on a kernel command line");
     if (ip->gateway == KL_GATEWAY_NONE && ip->method == KL_STATIC && family == 6)
         kl_line_warn(l, link, "gateway", "say 'gateway6: ra', or the gateway's address",
@@ -187,7 +190,7 @@ static void add_static(struct kl_line *l, const struct kl_link *link, const char
     kl_addr_text(&ip->addresses[0].addr, address);
     const char *open = six ? "[" : "", *close = six ? "]" : "";
     kl_line_add(l, "ip=%s%s%s::%s%s%s:%s:%s:%s:%s%s", open, address, close, *gateway ? open : "",
-        gateway, *gateway ? close : "", mask, kl_line_host(l, six), link->name, words,
+        gateway, *gateway ? close : "", mask, kl_line_host(l, link, six), link->name, words,
         kl_line_tail(link->mtu, wants_mac(link) ? &link->mac : NULL).text);
 }
 
@@ -202,13 +205,13 @@ void kl_legacy_ip(struct kl_line *l, const struct kl_link *link)
     if (!words)
         return;
     l->nip++;
-    struct kl_tail tail =
-        kl_line_tail(ip_sets_mtu(l, link) ? link->mtu : 0, wants_mac(link) ? &link->mac : NULL);
+    struct kl_tail tail = kl_line_tail(
+        kl_legacy_sets_mtu(l->r, link) ? link->mtu : 0, wants_mac(link) ? &link->mac : NULL);
     if (link->ip4.naddresses || link->ip6.naddresses) {
         add_static(l, link, words);
         return;
     }
-    const char *host = kl_line_host(l, false);
+    const char *host = kl_line_host(l, link, false);
     if (*host || strchr(words, ','))
         kl_line_add(l, "ip=::::%s:%s:%s%s", host, link->name, words, tail.text);
     else

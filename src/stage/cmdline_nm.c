@@ -55,6 +55,8 @@ static void add_short(struct kl_line *l, const struct arg *a, const char *tail)
         return;
     }
     kl_line_add(l, "ip=%s:%s%s", a->link->name, a->method, tail);
+    if (wants_mac(a->link) && !kl_release_since(l->r, 9, 0))
+        l->host_said = true; /* the fifth piece is now a part of the MAC: see kl_line_host() */
 }
 
 /* The mask field, and the length within the brackets where only that is read. */
@@ -88,7 +90,7 @@ static void add_long(struct kl_line *l, const struct arg *a, const char *tail)
     if (p && a->n == 0 && a->ip->gateway == KL_GATEWAY_EXPLICIT)
         snprintf(gateway, sizeof gateway, six ? "[%s]" : "%s", kl_addr_text(&a->ip->nexthop, text));
     kl_line_add(l, "ip=%s::%s:%s:%s:%s:%s%s", kl_buf_text(&client), gateway, mask,
-        kl_line_host(l, six), a->link->name, a->method, tail);
+        kl_line_host(l, a->link, six), a->link->name, a->method, tail);
 }
 
 static void add_arg(struct kl_line *l, const struct arg *a, bool first)
@@ -97,8 +99,7 @@ static void add_arg(struct kl_line *l, const struct arg *a, bool first)
     if (first)
         tail = kl_line_tail(a->link->mtu, wants_mac(a->link) ? &a->link->mac : NULL);
     l->nip++;
-    bool host = l->i->hostname && !l->host_said && !is_26(l);
-    if (a->ip || (host && strcmp(a->method, "none") != 0))
+    if (a->ip || (kl_line_has_host(l, a->link) && !is_26(l)))
         add_long(l, a, tail.text);
     else
         add_short(l, a, tail.text);
@@ -116,7 +117,8 @@ static bool check_family(struct kl_line *l, const struct kl_link *link, int fami
         kl_line_refuse(l, link, "gateway", "say its address",
             "nobody tells a static IPv4 address its gateway");
     if (ip->gateway == KL_GATEWAY_NONE && (ip->method == KL_DHCP || ip->method == KL_AUTO))
-        kl_line_refuse(l, link, "gateway", "leave 'gateway: none' out of the install link",
+        kl_line_refuse(l, link, "gateway",
+            kl_diag_text(l->d, "leave 'gateway%d: none' out of the install link", family),
             "a gateway that is offered cannot be refused on a kernel command line");
     if (family == 6 && is_26(l) && ip->naddresses && (routed || ip->method == KL_DHCP))
         kl_line_refuse(l, link, "gateway", "say the gateway's address, or install 8.4 or later",
