@@ -1,0 +1,528 @@
+/* What an engine makes of `ip=`. See cmdline_legacy.c and cmdline_nm.c for how it is written, and
+ * docs/boot-stages.md, section 1.1, for the table of differences. */
+#include "stage/cmdline_parse.h"
+
+#include "stage/cmdline.h"
+
+#include <string.h>
+
+enum { FIELDS = 16 };
+
+static bool one_of(const char *word, const char *const *list)
+{
+    for (size_t k = 0; list[k]; k++)
+        if (kl_streq(word, list[k]))
+            return true;
+    return false;
+}
+
+static void add_address(struct kl_reading *r, struct kl_ip *ip, struct kl_prefix p)
+{
+    ip->addresses = kl_grow(r->a, ip->addresses, ip->naddresses, sizeof p);
+    ip->addresses[ip->naddresses++] = p;
+}
+
+static struct kl_ip *family(struct kl_seen *s, uint8_t which)
+{
+    return which == 4 ? &s->link.ip4 : &s->link.ip6;
+}
+
+/* What legacy dracut and NetworkManager can both mean by one argument, before either judges it. */
+struct fields {
+    const char *client, *gateway, *mask, *host, *interface, *method;
+    const char *tail[FIELDS]; /* what follows the method */
+    size_t ntail;
+};
+
+static struct fields short_form(const char **f, size_t n)
+{
+    struct fields out = {.client = "",
+        .gateway = "",
+        .mask = "",
+        .host = "",
+        .interface = f[0],
+        .method = n > 1 ? f[1] : ""};
+    for (size_t k = 2; k < n; k++)
+        out.tail[out.ntail++] = f[k];
+    return out;
+}
+
+static struct fields long_form(const char **f, size_t n)
+{
+    struct fields out = {.client = f[0],
+        .gateway = n > 2 ? f[2] : "",
+        .mask = n > 3 ? f[3] : "",
+        .host = n > 4 ? f[4] : "",
+        .interface = n > 5 ? f[5] : "",
+        .method = n > 6 ? f[6] : ""};
+    for (size_t k = 7; k < n; k++)
+        out.tail[out.ntail++] = f[k];
+    return out;
+}
+
+/* aa-bb-cc-dd-ee-ff names the NIC that ifname= gave this MAC, or that the line does not name. */
+static const char *interface_name(struct kl_reading *r, const char *name)
+{
+    struct kl_mac mac;
+    if (!*name)
+        return KL_ANY_INTERFACE;
+    if (!kl_mac_parse(name, &mac))
+        return name;
+    for (size_t k = 0; k < r->nseen; k++)
+        if (r->seen[k].link.mac.set && r->seen[k].link.kind == KL_ETHERNET &&
+            kl_mac_eq(&r->seen[k].link.mac, &mac))
+            return r->seen[k].link.name;
+    char text[KL_MAC_TEXT];
+    return kl_strdup(r->a, kl_mac_text(&mac, text));
+}
+
+/* The MAC at the end: six pieces, or one with hyphens or brackets. */
+static bool tail_mac(const struct fields *f, size_t from, struct kl_mac *mac)
+{
+    struct kl_buf b KL_BUF_SCOPE = {0};
+    for (size_t k = from; k < f->ntail; k++)
+        kl_buf_addf(&b, "%s%s", k > from ? ":" : "", f->tail[k]);
+    return kl_mac_parse(kl_buf_text(&b), mac);
+}
+
+static uint32_t tail_mtu(const struct fields *f)
+{
+    unsigned long mtu = 0;
+    return f->ntail && kl_number(f->tail[0], 65535, &mtu) ? (uint32_t)mtu : 0;
+}
+
+/* Up to two name servers instead of MTU and MAC. Legacy dracut before 8.4's takes an address that
+ * begins with a letter for a MAC (quirk 34). */
+static bool tail_dns(struct kl_reading *r, const struct fields *f, struct kl_seen *s)
+{
+    struct kl_addr a;
+    bool any = false;
+    for (size_t k = 0; k < f->ntail && k < 2; k++) {
+        bool digit = f->tail[k][0] >= '0' && f->tail[k][0] <= '9';
+        if ((k == 0 && r->r->engine != KL_ENGINE_NM && !digit) || !kl_addr_parse(f->tail[k], &a))
+            break;
+        kl_reading_dns(r, &a);
+        s->dns6 |= a.family == 6;
+        any = true;
+    }
+    return any;
+}
+
+/* --- legacy dracut
+ * ------------------------------------------------------------------------------*/
+
+static bool legacy_short(const struct kl_reading *r, const char **f, size_t n)
+{
+    static const char *const words[] = {"dhcp", "on", "any", "dhcp6", "auto6", NULL};
+    if (r->r->engine == KL_ENGINE_DRACUT_033A)
+        return n >= 2 && n <= 4; /* counted */
+    if (n < 2)
+        return false;
+    return one_of(f[1], words) ||
+           (r->r->engine == KL_ENGINE_DRACUT_049 && kl_streq(f[1], "either6"));
+}
+
+static const char *single(struct kl_reading *r, const char *key)
+{
+    const char *value = "";
+    for (size_t k = 0; k < r->nwords; k++)
+        if (kl_streq(r->words[k].key, key) && r->words[k].value)
+            value = r->words[k].value;
+    return value;
+}
+
+/* ip=A.B.C.D: the rest stands in arguments of its own, as anaconda of EL6 had them. 049 of 8.0
+ * did not know it (quirk 35). */
+static bool is_cluster(const struct kl_reading *r, const char *s)
+{
+    struct kl_addr a;
+    return kl_addr_parse(s, &a) && a.family == 4 &&
+           (r->r->engine != KL_ENGINE_DRACUT_049 || kl_release_since(r->r, 8, 1));
+}
+
+static struct fields cluster(struct kl_reading *r, const char *address)
+{
+    const char *dev = single(r, "ksdevice");
+    return (struct fields){.client = address,
+        .gateway = single(r, "gateway"),
+        .mask = single(r, "netmask"),
+        .host = single(r, "hostname"),
+        .interface = kl_streq(dev, "link") || kl_streq(dev, "ibft") ? "" : dev,
+        .method = "none"};
+}
+
+/* parse-ip-opts.sh stops the boot for some mistakes ("die"). */
+static bool dies(
+    struct kl_reading *r, const struct kl_word *w, const char *method, const struct fields *f)
+{
+    const char *why = NULL;
+    bool is_static = kl_streq(method, "none") || kl_streq(method, "off");
+    static const char *const dhcp[] = {"dhcp", "dhcp6", "on", "any", "single-dhcp", NULL};
+    static const char *const other[] = {"auto6", "link6", "ibft", NULL};
+    if (is_static && !*f->client)
+        why = "a static method without an address";
+    else if (is_static && !*f->mask)
+        why = "an address without a netmask (or, for IPv6, a prefix length in the fourth field)";
+    else if (one_of(method, dhcp) && *f->client)
+        why = "DHCP with an address";
+    else if (!is_static && !one_of(method, dhcp) && !one_of(method, other) &&
+             !(kl_streq(method, "either6") && r->r->engine == KL_ENGINE_DRACUT_049))
+        why = kl_sprintf(r->a, "a method '%s'", method);
+    if (why)
+        kl_reading_say(r, KL_ERROR, w, "stops", NULL, "dracut stops the boot at %s", why);
+    return why;
+}
+
+static void legacy_static(
+    struct kl_reading *r, const struct kl_word *w, const struct fields *f, struct kl_seen *s)
+{
+    struct kl_prefix p;
+    unsigned long len;
+    if (!kl_addr_parse(f->client, &p.addr)) {
+        kl_reading_say(r, KL_WARNING, w, "address", "an IPv6 address stands in brackets",
+            "'%s' is no address", f->client);
+        return;
+    }
+    if (p.addr.family == 4 && kl_netmask_parse(f->mask, &p.len)) {
+    } else if (kl_number(f->mask, p.addr.family == 4 ? 32 : 128, &len)) {
+        p.len = (uint8_t)len;
+    } else {
+        kl_reading_say(r, KL_WARNING, w, "netmask", NULL, "'%s' is no netmask", f->mask);
+        return;
+    }
+    struct kl_ip *ip = family(s, p.addr.family);
+    add_address(r, ip, p);
+    ip->method = KL_STATIC;
+    ip->gateway = p.addr.family == 6 ? KL_GATEWAY_LEARNT : KL_GATEWAY_NONE; /* the kernel listens */
+}
+
+static void legacy_gateway(
+    struct kl_reading *r, const struct kl_word *w, const struct fields *f, struct kl_seen *s)
+{
+    struct kl_addr a;
+    if (!*f->gateway)
+        return;
+    if (!kl_addr_parse(f->gateway, &a)) {
+        kl_reading_say(r, KL_WARNING, w, "gateway", "an IPv6 address stands in brackets",
+            "'%s' is no gateway", f->gateway);
+        return;
+    }
+    struct kl_ip *ip = family(s, a.family);
+    ip->gateway = KL_GATEWAY_EXPLICIT;
+    ip->nexthop = a;
+}
+
+static void legacy_method(struct kl_reading *r, const struct kl_word *w, const char *method,
+    const struct fields *f, struct kl_seen *s)
+{
+    static const char *const dhcp4[] = {"dhcp", "on", "any", "single-dhcp", NULL};
+    if (kl_streq(method, "none") || kl_streq(method, "off")) {
+        legacy_static(r, w, f, s);
+    } else if (one_of(method, dhcp4)) {
+        s->link.ip4 = (struct kl_ip){.method = KL_DHCP, .gateway = KL_GATEWAY_LEARNT};
+    } else if (kl_streq(method, "dhcp6") && s->link.ip4.method == KL_DHCP) {
+        kl_reading_say(r, KL_WARNING, w, "skipped", NULL,
+            "dracut runs DHCPv6 only if DHCPv4 failed (ifup.sh, do_dhcp)");
+    } else if (kl_streq(method, "dhcp6")) {
+        s->link.ip6 = (struct kl_ip){.method = KL_DHCP, .gateway = KL_GATEWAY_LEARNT};
+    } else if (kl_streq(method, "auto6") || kl_streq(method, "either6")) {
+        if (s->link.ip6.method == KL_OFF)
+            s->link.ip6 = (struct kl_ip){.method = KL_AUTO, .gateway = KL_GATEWAY_LEARNT};
+    } else {
+        kl_reading_say(r, KL_NOTE, w, "not-understood", NULL,
+            "method '%s' is not part of Kickline's model", method);
+    }
+}
+
+static void legacy_methods(
+    struct kl_reading *r, const struct kl_word *w, const struct fields *f, const char *interface)
+{
+    const char *list = *f->method ? f->method : "dhcp";
+    for (const char *m = list; m; m = strchr(m, ',') ? strchr(m, ',') + 1 : NULL) {
+        const char *method = kl_strndup(r->a, m, strcspn(m, ","));
+        if (dies(r, w, method, f))
+            return;
+        legacy_method(r, w, method, f, kl_reading_link(r, interface, w->at));
+    }
+    struct kl_seen *s = kl_reading_link(r, interface, w->at);
+    legacy_gateway(r, w, f, s);
+    s->has_ip = true;
+    if (*f->host)
+        r->hostname = f->host;
+    if (tail_dns(r, f, s))
+        return;
+    uint32_t mtu = tail_mtu(f);
+    struct kl_mac mac = {0};
+    if (mtu && kl_legacy_sets_mtu(r->r, &s->link))
+        s->link.mtu = mtu;
+    if (f->ntail > 1 && tail_mac(f, 1, &mac)) {
+        struct kl_link probe = s->link;
+        probe.mtu = mtu;
+        if (kl_legacy_sets_mac(r->r, &probe) && s->link.kind != KL_ETHERNET)
+            s->link.mac = mac;
+    }
+}
+
+void kl_read_ip_legacy(struct kl_reading *r, const struct kl_word *w)
+{
+    const char *f[FIELDS];
+    size_t n = kl_reading_split(r, w->value ? w->value : "", f, FIELDS);
+    struct fields fields;
+    if (n == 1 && is_cluster(r, f[0]))
+        fields = cluster(r, f[0]);
+    else if (n == 1)
+        fields = (struct fields){"", "", "", "", "", f[0], {NULL}, 0};
+    else
+        fields = legacy_short(r, f, n) ? short_form(f, n) : long_form(f, n);
+    const char *interface = interface_name(r, fields.interface);
+    if (!r->first_ip)
+        r->first_ip = interface;
+    if (kl_reading_link(r, interface, w->at)->has_ip && !kl_streq(interface, KL_ANY_INTERFACE)) {
+        kl_reading_say(r, KL_ERROR, w, "stops", "one ip= for each interface",
+            "dracut stops the boot at a second ip= for %s", interface);
+        return;
+    }
+    legacy_methods(r, w, &fields, interface);
+}
+
+/* --- NetworkManager
+ * -----------------------------------------------------------------------------*/
+
+/* The method that a word means, or NULL when it means none: "none", "dhcp", "dhcp6", "auto6",
+ * "auto", "link6", "ibft". From 1.34 lists are read too; what they come to is auto. */
+static const char *nm_method(const struct kl_reading *r, const char *word)
+{
+    static const char *const plain[] = {
+        "none", "dhcp", "dhcp6", "auto6", "auto", "link6", "ibft", NULL};
+    static const char *const lists[] = {"dhcp,dhcp6", "dhcp6,dhcp", "dhcp,auto6", "auto6,dhcp",
+        "auto,dhcp", "dhcp,auto", "auto,dhcp6", "dhcp6,auto", NULL};
+    if (!*word)
+        return "auto";
+    for (size_t k = 0; plain[k]; k++)
+        if (kl_streq(word, plain[k]))
+            return plain[k];
+    if (kl_streq(word, "off"))
+        return "none";
+    if (kl_streq(word, "on") || kl_streq(word, "any"))
+        return "auto";
+    if (r->r->nm_minor < 34)
+        return NULL;
+    if (kl_streq(word, "fw"))
+        return "ibft";
+    if (kl_streq(word, "single-dhcp"))
+        return "dhcp";
+    return one_of(word, lists) ? "auto" : NULL;
+}
+
+/* Before 1.34 the list of words that tell the short form held "onany" for two of them (a comma was
+ * missing in nmi-cmdline-reader.c). */
+static bool nm_short(const struct kl_reading *r, const char **f, size_t n)
+{
+    if (r->r->nm_minor < 30)
+        return !strpbrk(f[0], ".:");
+    if (n < 2 || !*f[1])
+        return false;
+    if (r->r->nm_minor < 34 && (kl_streq(f[1], "on") || kl_streq(f[1], "any")))
+        return false;
+    return nm_method(r, f[1]);
+}
+
+/* The prefix length: of the mask field, else within the client field, else by default. */
+static uint8_t nm_length(struct kl_reading *r, const struct kl_word *w, const struct fields *f,
+    const struct kl_addr *a, const char *inside)
+{
+    unsigned long len = 0;
+    uint8_t dotted;
+    unsigned long most = a->family == 4 || r->r->nm_minor < 30 ? 32 : 128;
+    if (*f->mask && a->family == 4 && kl_netmask_parse(f->mask, &dotted))
+        return dotted;
+    if (*f->mask && kl_number(f->mask, most, &len))
+        return (uint8_t)len;
+    if (*f->mask)
+        kl_reading_say(
+            r, KL_WARNING, w, "netmask", NULL, "NetworkManager takes '%s' for no netmask", f->mask);
+    if (inside && kl_number(inside, a->family == 4 ? 32 : 128, &len))
+        return (uint8_t)len;
+    if (a->family == 6)
+        return 64;
+    return a->bytes[0] < 128 ? 8 : a->bytes[0] < 192 ? 16 : 24;
+}
+
+static bool nm_address(
+    struct kl_reading *r, const struct kl_word *w, const struct fields *f, struct kl_prefix *p)
+{
+    const char *slash = strchr(f->client, '/');
+    size_t len = slash ? (size_t)(slash - f->client) : strlen(f->client);
+    bool brackets = len > 2 && f->client[0] == '[' && f->client[len - 1] == ']'; /* from 1.54 on */
+    const char *bare = kl_strndup(r->a, f->client + brackets, len - 2 * brackets);
+    if (!kl_addr_parse(bare, &p->addr)) {
+        kl_reading_say(r, KL_WARNING, w, "address",
+            "an IPv6 address stands in brackets; a method word comes after the interface",
+            "NetworkManager takes '%s' for no address, and leaves the argument out", f->client);
+        return false;
+    }
+    p->len = nm_length(r, w, f, &p->addr, slash ? slash + 1 : NULL);
+    return true;
+}
+
+/* reader_parse_ip(): the method decides for families without an address. */
+static void nm_apply(struct kl_seen *s, const char *method)
+{
+    bool has4 = s->link.ip4.naddresses, has6 = s->link.ip6.naddresses;
+    if (kl_streq(method, "none")) {
+        s->nm4 = has4 ? s->nm4 : KL_NM_DISABLED;
+        s->nm6 = has6 ? s->nm6 : KL_NM_DISABLED;
+    } else if (kl_streq(method, "dhcp")) {
+        s->nm4 = KL_NM_AUTO;
+        if (!has6 && s->nm6 != KL_NM_AUTO)
+            s->nm6 = KL_NM_TRIED;
+    } else if (kl_streq(method, "dhcp6") || kl_streq(method, "auto6")) {
+        s->nm4 = has4 ? s->nm4 : KL_NM_DISABLED;
+        s->nm6 = KL_NM_AUTO;
+        s->dhcp6 = kl_streq(method, "dhcp6");
+    } else if (kl_streq(method, "auto")) {
+        s->nm4 = s->nm4 == KL_NM_TRIED ? KL_NM_AUTO : s->nm4;
+        s->nm6 = s->nm6 == KL_NM_TRIED ? KL_NM_AUTO : s->nm6;
+    }
+}
+
+/* 1.26: none leaves IPv6 trying, and no word changes a family that has an address. */
+static void nm_apply_26(struct kl_seen *s, const char *method)
+{
+    bool has6 = s->link.ip6.naddresses;
+    enum kl_nm_state before = s->nm6;
+    nm_apply(s, method);
+    if (has6)
+        s->nm6 = before;
+    else if (kl_streq(method, "none"))
+        s->nm6 = KL_NM_TRIED;
+}
+
+static void nm_gateway(
+    struct kl_reading *r, const struct kl_word *w, const struct fields *f, struct kl_seen *s)
+{
+    struct kl_addr a;
+    if (!*f->gateway)
+        return;
+    if (!kl_addr_parse(f->gateway, &a)) {
+        kl_reading_say(r, KL_WARNING, w, "gateway", "an IPv6 address stands in brackets",
+            "NetworkManager takes '%s' for no gateway", f->gateway);
+        return;
+    }
+    family(s, a.family)->gateway = KL_GATEWAY_EXPLICIT;
+    family(s, a.family)->nexthop = a;
+}
+
+static const char *nm_known_method(struct kl_reading *r, const struct kl_word *w, const char *word)
+{
+    const char *method = nm_method(r, word);
+    if (!method)
+        kl_reading_say(r, KL_WARNING, w, "method", "use none, dhcp, dhcp6 or auto6",
+            "NetworkManager does not know the method '%s', and takes it for 'auto'", word);
+    else if (kl_streq(method, "ibft") || kl_streq(method, "link6"))
+        kl_reading_say(r, KL_NOTE, w, "not-understood", NULL,
+            "method '%s' is not part of Kickline's model", method);
+    return method ? method : "auto";
+}
+
+static void nm_tail(struct kl_reading *r, const struct fields *f, struct kl_seen *s)
+{
+    struct kl_mac mac;
+    if (tail_dns(r, f, s))
+        return;
+    if (tail_mtu(f))
+        s->link.mtu = tail_mtu(f);
+    if (f->ntail > 1 && tail_mac(f, 1, &mac) && s->link.kind != KL_ETHERNET)
+        s->link.mac = mac;
+}
+
+void kl_read_ip_nm(struct kl_reading *r, const struct kl_word *w)
+{
+    const char *split[FIELDS];
+    size_t n = kl_reading_split(r, w->value ? w->value : "", split, FIELDS);
+    struct fields f = {"", "", "", "", "", split[0], {NULL}, 0};
+    struct kl_prefix p;
+    if (n == 1 && !*split[0])
+        return;
+    if (n > 1)
+        f = nm_short(r, split, n) ? short_form(split, n) : long_form(split, n);
+    if (*f.client && !nm_address(r, w, &f, &p))
+        return;
+    const char *interface = interface_name(r, f.interface);
+    const char *method = nm_known_method(r, w, f.method);
+    if (!r->first_ip)
+        r->first_ip = interface;
+    struct kl_seen *s = kl_reading_link(r, interface, w->at);
+    s->has_ip = s->profile = true;
+    if (*f.client) {
+        add_address(r, family(s, p.addr.family), p);
+        *(p.addr.family == 4 ? &s->nm4 : &s->nm6) = KL_NM_MANUAL;
+    }
+    if (r->r->nm_minor < 30)
+        nm_apply_26(s, method);
+    else
+        nm_apply(s, method);
+    nm_gateway(r, w, &f, s);
+    if (*f.host)
+        r->hostname = f.host;
+    nm_tail(r, &f, s);
+}
+
+/* IPv6 that is only tried beside IPv4 is nobody's wish (see cmdline_nm.c). */
+static void settle(struct kl_reading *r, struct kl_seen *s)
+{
+    struct kl_ip *four = &s->link.ip4, *six = &s->link.ip6;
+    if (s->dns6 && s->nm6 == KL_NM_DISABLED) {
+        kl_diag(r->d, KL_WARNING, "profile-lost", s->link.at, "use nameserver=",
+            "NetworkManager drops the whole profile of %s: its ip= ends in an IPv6 name server, "
+            "and IPv6 is off (quirk 32)",
+            s->link.name);
+        s->nm4 = KL_NM_DISABLED;
+    }
+    four->method = s->nm4 == KL_NM_DISABLED ? KL_OFF : s->nm4 == KL_NM_MANUAL ? KL_STATIC : KL_DHCP;
+    if (s->nm6 == KL_NM_MANUAL)
+        six->method = KL_STATIC;
+    else if (s->nm6 == KL_NM_AUTO && six->naddresses && !s->dhcp6)
+        six->method = six->gateway == KL_GATEWAY_EXPLICIT ? KL_AUTO : KL_STATIC;
+    else if (s->nm6 == KL_NM_AUTO)
+        six->method = s->dhcp6 ? KL_DHCP : KL_AUTO;
+    else
+        six->method = KL_OFF;
+    if (four->method == KL_DHCP && four->gateway == KL_GATEWAY_NONE)
+        four->gateway = KL_GATEWAY_LEARNT;
+    if (s->nm6 == KL_NM_AUTO && six->gateway == KL_GATEWAY_NONE)
+        six->gateway = KL_GATEWAY_LEARNT;
+    if (four->method == KL_OFF)
+        *four = (struct kl_ip){0};
+    if (six->method == KL_OFF)
+        *six = (struct kl_ip){0};
+}
+
+/* The parent of a VLAN has no addresses unless ip= says so; before 1.30 it has DHCP like any other
+ * profile (quirk 30). */
+static bool is_bare_parent(const struct kl_reading *r, const struct kl_seen *s)
+{
+    for (size_t k = 0; k < r->nseen; k++)
+        if (kl_streq(r->seen[k].link.parent, s->link.name))
+            return !s->has_ip && r->r->nm_minor >= 30;
+    return false;
+}
+
+static bool is_port(const struct kl_reading *r, const char *name)
+{
+    for (size_t k = 0; k < r->nseen; k++)
+        for (size_t p = 0; p < r->seen[k].link.nports; p++)
+            if (kl_streq(r->seen[k].link.ports[p], name))
+                return true;
+    return false;
+}
+
+void kl_settle_nm(struct kl_reading *r)
+{
+    for (size_t k = 0; k < r->nseen; k++) {
+        struct kl_seen *s = &r->seen[k];
+        if (!s->profile || is_port(r, s->link.name) || is_bare_parent(r, s))
+            s->nm4 = s->nm6 = KL_NM_DISABLED;
+        settle(r, s);
+    }
+}
