@@ -354,7 +354,7 @@ static bool nm_address(
     const char *slash = strchr(f->client, '/');
     size_t len = slash ? (size_t)(slash - f->client) : strlen(f->client);
     bool brackets = len > 2 && f->client[0] == '[' && f->client[len - 1] == ']'; /* from 1.54 on */
-    const char *bare = kl_strndup(r->a, f->client + brackets, len - 2 * brackets);
+    const char *bare = kl_strndup(r->a, f->client + brackets, brackets ? len - 2 : len);
     if (!kl_addr_parse(bare, &p->addr)) {
         kl_reading_say(r, KL_WARNING, w, "address",
             "an IPv6 address stands in brackets; a method word comes after the interface",
