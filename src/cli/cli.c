@@ -28,6 +28,7 @@ const struct kl_command kl_commands[] = {
         "      --foreground     what it always does: stay in the foreground\n"
         "      --no-dhcp6       without DHCPv6; --no-http, --no-tftp likewise\n",
         kl_cmd_serve},
+    {"show", "HOST", "Show the stages of a host side by side", NULL, kl_cmd_show},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
