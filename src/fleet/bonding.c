@@ -39,6 +39,14 @@ static void add_option(struct kl_wip *w, struct kl_link *l, const char *name, co
 
 /* --- bonds -------------------------------------------------------------------------------------*/
 
+static void say_value(struct kl_wip *w, const struct kl_bond_option *o, const struct kl_node *n,
+    const char *text, const char *expected)
+{
+    const char *near = o->kind == KL_V_CHOICE ? kl_nearest(text, o->choices) : NULL;
+    KL_SAY(w->l, "bond-value", n, near ? kl_diag_text(w->l->d, "did you mean '%s'?", near) : NULL,
+        "'%s' takes %s, not '%s'", o->name, expected, text);
+}
+
 /* A list is joined by commas, as the kernel takes it. NULL with an error. */
 static const char *value_text(
     struct kl_wip *w, const struct kl_bond_option *o, const struct kl_node *n)
@@ -47,19 +55,25 @@ static const char *value_text(
         return kl_read_word(w->l, n, "a value");
     struct kl_buf b KL_BUF_SCOPE = {0};
     for (const struct kl_node *i = n->first; i; i = i->next) {
-        const char *s = kl_read_text(w->l, i, "an address");
+        const char *s = kl_read_text(w->l, i, "an address"), *expected = NULL;
         if (!s)
             return NULL;
+        if (!kl_bond_value(w->scratch, o, s, &expected)) {
+            say_value(w, o, i, s, expected);
+            return NULL;
+        }
         kl_buf_addf(&b, "%s%s", b.len ? "," : "", s);
     }
     return kl_strdup(w->scratch, kl_buf_text(&b));
 }
 
-/* true and false stand for on and off, which the kernel's tables have as 1 and 0. */
-static const char *as_choice(
+/* true and false, where the kernel's table has on and off. */
+static const char *as_switch(
     const struct kl_bond_option *o, const struct kl_node *n, const char *value)
 {
-    if (o->kind != KL_V_CHOICE || n->kind != KL_SCALAR || n->type != KL_IS_BOOL)
+    bool has_off = o->kind == KL_V_CHOICE ? strcmp(o->choices[0], "off") == 0
+                                          : o->kind == KL_V_NUMBER && o->max == 1;
+    if (!has_off || n->kind != KL_SCALAR || n->type != KL_IS_BOOL)
         return value;
     return value[0] == 't' || value[0] == 'T' ? "1" : "0";
 }
@@ -128,12 +142,9 @@ static void read_option(struct kl_wip *w, struct kl_wip_link *link, const struct
     const char *text = value_text(w, o, n), *expected = NULL;
     if (!text)
         return;
-    const char *value = kl_bond_value(w->scratch, o, as_choice(o, n, text), &expected);
+    const char *value = kl_bond_value(w->scratch, o, as_switch(o, n, text), &expected);
     if (!value) {
-        const char *near = o->kind == KL_V_CHOICE ? kl_nearest(text, o->choices) : NULL;
-        KL_SAY(w->l, "bond-value", n,
-            near ? kl_diag_text(w->l->d, "did you mean '%s'?", near) : NULL,
-            "'%s' takes %s, not '%s'", o->name, expected, text);
+        say_value(w, o, n, text, expected);
         return;
     }
     add_option(w, &link->link, o->name, value);
@@ -195,7 +206,7 @@ static void check_delays(struct kl_wip *w, const struct kl_link *l, const struct
 static void check_monitor(struct kl_wip *w, const struct kl_link *l, const struct kl_node *bond)
 {
     unsigned long miimon = number_of(l, "miimon"), arp = number_of(l, "arp_interval");
-    bool targets = has_option(l, "arp_ip_target") || has_option(l, "ns_ip6_target");
+    bool targets = kl_node_get(bond, "arp_ip_target") || kl_node_get(bond, "ns_ip6_target");
     if (miimon && arp) {
         struct kl_diag *d = KL_SAY(w->l, "bond-monitor", kl_node_get(bond, "arp_interval")->key,
             "choose one", "a bond cannot use 'miimon' and 'arp_interval' together");

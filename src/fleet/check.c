@@ -51,7 +51,7 @@ static void check_nic(struct kl_wip *w, const struct kl_wip_link *link)
         KL_SAY(w->l, "nic-kind", n->key, "give the link another name",
             "'%s' is a network card in 'nics', and a %s here", link->link.name,
             kind_names[link->link.kind]);
-    else if (link->link.kind == KL_ETHERNET && !has_nic(w, link->link.name))
+    else if (w->draft->host.nnics && link->link.kind == KL_ETHERNET && !has_nic(w, link->link.name))
         KL_SAY(w->l, "unknown-nic", n->key, kl_load_near(w->l, link->link.name, nic_names(w)),
             "'%s' is no network card in 'nics', and no bond, VLAN or bridge", link->link.name);
 }
@@ -63,7 +63,7 @@ static void check_port(struct kl_wip *w, const struct kl_wip_link *link, const c
     bool bond = link->link.kind == KL_BOND;
     if (!port || port == link) {
         KL_SAY(w->l, "unknown-port", n,
-            kl_load_near(w->l, name, bond ? nic_names(w) : link_names(w)),
+            port ? NULL : kl_load_near(w->l, name, bond ? nic_names(w) : link_names(w)),
             port ? "'%s' cannot be a port of itself" : "there is no link '%s'", name);
         return;
     }
@@ -71,7 +71,7 @@ static void check_port(struct kl_wip *w, const struct kl_wip_link *link, const c
         KL_SAY(w->l, "port-kind", n, bond ? "a bond's ports are network cards" : NULL,
             "'%s' is a %s, which cannot be a port of a %s", name, kind_names[port->link.kind],
             kind_names[link->link.kind]);
-    if (kl_link_has_ip(&port->link)) {
+    else if (kl_link_has_ip(&port->link)) {
         struct kl_diag *d = KL_SAY(w->l, "port-address", port->entry->key,
             kl_diag_text(w->l->d, "give it to %s", link->link.name),
             "'%s' is a port of %s, so it can have no address", name, link->link.name);
@@ -143,7 +143,7 @@ static bool stands_on(struct kl_wip *w, struct kl_wip_link *link, const struct k
     for (size_t i = 0; i <= link->link.nports; i++) {
         const char *name = i < link->link.nports ? link->link.ports[i] : link->link.parent;
         struct kl_wip_link *below = name ? kl_wip_find(w, name) : NULL;
-        if (below && (below == goal || stands_on(w, below, goal)))
+        if (below && below != link && (below == goal || stands_on(w, below, goal)))
             return true;
     }
     return false;
@@ -158,7 +158,14 @@ static void check_loops(struct kl_wip *w)
             w->links[k].seen = false;
         if (link->link.kind == KL_ETHERNET || !stands_on(w, link, link))
             continue;
-        const struct kl_node *n = link->parent ? link->parent : link->ports;
+        const struct kl_node *n = link->parent;
+        for (size_t p = 0; p < link->link.nports && !n; p++) {
+            struct kl_wip_link *port = kl_wip_find(w, link->link.ports[p]);
+            for (size_t k = 0; k < w->n; k++)
+                w->links[k].seen = false;
+            if (port && port != link && stands_on(w, port, link))
+                n = port_node(link, port->link.name);
+        }
         KL_SAY(w->l, "link-loop", n, NULL, "%s stands on itself", link->link.name);
         said = true;
     }
@@ -192,7 +199,7 @@ static void check_gateway(struct kl_wip *w, const struct kl_wip_link *link, uint
     }
     if (family == 4 && ip->gateway == KL_GATEWAY_LEARNT && ip->method != KL_DHCP)
         KL_SAY(w->l, "gateway-dhcp", n, "add 'dhcp4: true', or say the address",
-            "%s learns no gateway from DHCP, for it has none", l->name);
+            "the gateway of %s is to come from DHCP, which it does not use", l->name);
     if (ip->gateway != KL_GATEWAY_EXPLICIT)
         return;
     for (size_t i = 0; i < ip->naddresses; i++)
@@ -203,6 +210,14 @@ static void check_gateway(struct kl_wip *w, const struct kl_wip_link *link, uint
             "no prefix of %s has the gateway %s", l->name, n->text);
 }
 
+/* A route to another family than its nexthop's was reported when it was read. */
+static bool goes_by(const struct kl_node *route, uint8_t family)
+{
+    const struct kl_node *to = kl_node_get(route, "to");
+    struct kl_prefix p;
+    return to && to->kind == KL_SCALAR && kl_prefix_parse(to->text, &p) && p.addr.family == family;
+}
+
 static void check_routes(struct kl_wip *w, const struct kl_wip_link *link)
 {
     const struct kl_link *l = &link->link;
@@ -211,7 +226,8 @@ static void check_routes(struct kl_wip *w, const struct kl_wip_link *link)
          r = r->next) {
         const struct kl_node *via = r->kind == KL_MAPPING ? kl_node_get(r, "via") : NULL;
         struct kl_addr a;
-        if (!via || via->kind != KL_SCALAR || !kl_addr_parse(via->text, &a))
+        if (!via || via->kind != KL_SCALAR || !kl_addr_parse(via->text, &a) ||
+            !goes_by(r, a.family))
             continue;
         const struct kl_ip *ip = a.family == 4 ? &l->ip4 : &l->ip6;
         if (ip->method == KL_OFF)
@@ -282,6 +298,7 @@ static void choose_install(struct kl_wip *w, const struct kl_node *host, struct 
     bool unclear = false;
     for (size_t i = 0; i < w->n; i++)
         unclear |= w->links[i].unclear;
+    w->draft->unclear = unclear;
     if (!l && !own && !unclear)
         KL_SAY(w->l, "no-address", host, "give a link 'addresses', 'dhcp4', 'dhcp6' or 'slaac'",
             "no link of '%s' has an address", in->hostname ? in->hostname : host->text);

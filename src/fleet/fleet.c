@@ -24,6 +24,7 @@ struct file {
 struct run {
     struct kl_load l;
     struct file *files, **last;
+    const char *shown_dir; /* of the file being read, as it is shown; "" or with a slash */
     unsigned depth;
 };
 
@@ -42,7 +43,7 @@ static void include(struct run *r, const struct kl_node *n)
     const char *s = kl_read_text(l, n, "a file's name");
     if (!s)
         return;
-    const char *path = *s == '/' ? s : kl_sprintf(l->tmp, "%s%s", l->dir, s);
+    const char *path = *s == '/' ? s : kl_sprintf(l->tmp, "%s%s", r->shown_dir, s);
     if (!is_pattern(s)) {
         read_file(r, path, n);
         return;
@@ -86,8 +87,10 @@ static void read_root(struct run *r, const struct kl_node *root)
     static const char *const keys[] = {
         "server", "include", "defaults", "profiles", "groups", "hosts", NULL};
     struct kl_load *l = &r->l;
-    if (!kl_read_mapping(l, root, "a mapping with 'server', 'profiles', 'hosts' and so on"))
+    if (!kl_read_mapping(l, root, "a mapping with 'server', 'profiles', 'hosts' and so on")) {
+        l->broken = true;
         return;
+    }
     for (const struct kl_node *e = root->first; e; e = e->next) {
         switch (kl_read_key(l, e, keys, "an inventory")) {
         case 0:
@@ -137,8 +140,9 @@ static void parse_file(struct run *r, struct file *f, const char *path)
     struct kl_load *l = &r->l;
     struct kl_yaml_stream hosts = {"hosts", each_host, r};
     struct kl_node *root = NULL;
-    const char *dir = l->dir;
+    const char *dir = l->dir, *shown_dir = r->shown_dir, *slash = strrchr(path, '/');
     l->dir = dir_of(l, path);
+    r->shown_dir = slash ? kl_strndup(l->tmp, path, (size_t)(slash - path) + 1) : "";
     f->open = true;
     r->depth++;
     if (!kl_yaml_read(l->tmp, f->shown, f->text, f->len, &hosts, l->d, &root))
@@ -148,6 +152,7 @@ static void parse_file(struct run *r, struct file *f, const char *path)
     r->depth--;
     f->open = false;
     l->dir = dir;
+    r->shown_dir = shown_dir;
 }
 
 static void say_unreadable(struct run *r, const char *path, const struct kl_node *named_by)
@@ -228,7 +233,7 @@ static void check_reach(struct kl_load *l, const struct kl_draft *d)
         for (size_t k = 0; k < link->nroutes; k++)
             reached |= kl_prefix_has(&link->routes[k].to, a);
     }
-    if (!link || !s->naddresses || reached)
+    if (!link || !s->naddresses || reached || d->unclear || !kl_link_has_ip(link))
         return;
     if (!shared)
         kl_diag(l->d, KL_ERROR, "server-family", link->at,
@@ -252,8 +257,8 @@ static void register_sources(struct run *r)
 static void run_free(struct run *r)
 {
     struct kl_load *l = &r->l;
-    struct kl_names *tables[] = {
-        &l->strings, &l->files, &l->profiles, &l->groups, &l->hosts, &l->settings, &l->trees};
+    struct kl_names *tables[] = {&l->strings, &l->files, &l->profiles, &l->groups, &l->hosts,
+        &l->settings, &l->trees, &l->releases};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         kl_names_free(tables[i]);
     for (struct file *f = r->files; f; f = f->next)

@@ -39,7 +39,7 @@ static bool parse_uuid(const char *s, uint8_t out[static 16])
 static void read_uuid(struct kl_wip *w, const struct kl_node *n)
 {
     struct kl_host *h = &w->draft->host;
-    const char *s = kl_read_word(w->l, n, "a UUID");
+    const char *s = kl_read_text(w->l, n, "a UUID");
     if (!s)
         return;
     h->has_uuid = parse_uuid(s, h->uuid);
@@ -47,7 +47,7 @@ static void read_uuid(struct kl_wip *w, const struct kl_node *n)
         kl_claim(w->l, &w->l->uuids, h->uuid, sizeof h->uuid, n->at);
     else
         KL_SAY(w->l, "bad-uuid", n, "dmidecode -s system-uuid prints it",
-            "'%s' is no UUID: 12345678-9abc-def0-1122-334455667788", s);
+            "'%s' is no UUID, such as 12345678-9abc-def0-1122-334455667788", s);
 }
 
 static void read_groups(struct kl_wip *w, const struct kl_node *n)
@@ -73,6 +73,9 @@ static void read_nics(struct kl_wip *w, const struct kl_node *n)
     static const char what[] = "a mapping from interface names to MAC addresses";
     if (!kl_read_mapping(w->l, n, what))
         return;
+    if (!n->n)
+        KL_SAY(w->l, "no-nics", n->key, "add its NICs: {NAME: MAC}",
+            "'%s' has no network card to be known by", w->draft->host.name);
     if (n->n > KL_MOST_ITEMS) {
         KL_SAY(w->l, "too-many", n->key, NULL, "%zu network cards; %d are the most", n->n,
             KL_MOST_ITEMS);
@@ -190,7 +193,7 @@ void kl_read_host(struct kl_load *l, const struct kl_node *entry, struct kl_aren
         return;
     read_keys(&w, entry, &network);
     draft.host.profile = draft.profile.name;
-    if (!draft.host.nnics && !kl_node_get(entry, "nics"))
+    if (!kl_node_get(entry, "nics"))
         KL_SAY(l, "no-nics", entry->key, "add 'nics: {NAME: MAC}'",
             "'%s' has no network card to be known by", name);
     if (!network)

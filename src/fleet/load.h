@@ -54,6 +54,7 @@ struct kl_draft {
     size_t ngroups;
     struct kl_block *own; /* NULL: says nothing of its own */
     struct kl_intent *intent;
+    bool unclear; /* a mistake hides which addresses it has */
 };
 
 /* What a host says it is known by, until all hosts are. */
@@ -74,7 +75,7 @@ struct kl_load {
     struct kl_arena *tmp; /* ends with the loading */
     struct kl_diags *d;
     const char *dir; /* of the file being read, with a slash at the end; "" for none */
-    struct kl_names strings, files, profiles, groups, hosts, settings, trees;
+    struct kl_names strings, files, profiles, groups, hosts, settings, trees, releases;
     struct kl_block *defaults;
     struct kl_place server_at, server_address_at;
     struct kl_draft *drafts; /* malloc */

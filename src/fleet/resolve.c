@@ -242,8 +242,8 @@ static void check_dns(struct kl_load *l, struct kl_draft *draft, const struct kl
         has[4] |= in->links[i].ip4.method != KL_OFF;
         has[6] |= in->links[i].ip6.method != KL_OFF;
     }
-    if (!has[4] && !has[6])
-        return; /* said already: it has no address at all */
+    if (draft->unclear || (!has[4] && !has[6]))
+        return; /* said already: an address is wrong, or there is none at all */
     for (size_t i = 0; i < sum->set.ndns; i++) {
         const struct kl_addr *dns = &sum->set.dns[i];
         if (has[dns->family])

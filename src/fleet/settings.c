@@ -91,10 +91,12 @@ static const struct kl_release *read_release(struct kl_load *l, const struct kl_
     const char *s = kl_read_text(l, n, "a release, such as centos-7.9"), *why = NULL;
     if (!s)
         return NULL;
-    const struct kl_release *r = kl_release_find(l->tmp, s, &why);
-    if (!r)
+    const void **slot = kl_names_slot(&l->releases, kl_load_string(l, s));
+    if (!*slot)
+        *slot = kl_release_find(l->tmp, s, &why);
+    if (!*slot)
         KL_SAY(l, "bad-release", n, why, "no release is called '%s'", s);
-    return r;
+    return *slot;
 }
 
 /* host or host:port; an IPv6 address in brackets where a port follows. */

@@ -104,13 +104,14 @@ bool kl_read_number(struct kl_load *l, const struct kl_node *n, const char *what
     if (!is_scalar(l, n, what))
         return false;
     unsigned long v;
-    if (kl_number(n->text, max, &v) && v >= min) {
+    if (n->type == KL_IS_INT && kl_number(n->text, max, &v) && v >= min) {
         *out = v;
         return true;
     }
-    bool number = n->type == KL_IS_INT || kl_number(n->text, ~0ul, &v);
-    KL_SAY(l, number ? "bad-number" : "wrong-type", n, NULL,
-        "expected %s from %lu to %lu, but this is '%s'", what, min, max, n->text);
+    bool quoted = n->type == KL_IS_TEXT && kl_number(n->text, ~0ul, &v);
+    KL_SAY(l, n->type == KL_IS_INT ? "bad-number" : "wrong-type", n,
+        quoted ? "leave the quotes out" : NULL, "expected %s from %lu to %lu, but this is %s'%s'",
+        what, min, max, quoted ? "the text " : "", n->text);
     return false;
 }
 
@@ -131,8 +132,7 @@ bool kl_read_addr(struct kl_load *l, const struct kl_node *n, const char *what, 
 
 bool kl_read_mac(struct kl_load *l, const struct kl_node *n, struct kl_mac *out)
 {
-    /* YAML 1.2 reads no MAC as a number, but 12-34-56 is none either: a word is enough. */
-    const char *s = kl_read_word(l, n, "a MAC address");
+    const char *s = kl_read_text(l, n, "a MAC address");
     if (!s)
         return false;
     if (!kl_mac_parse(s, out)) {

@@ -23,6 +23,7 @@ struct reader {
     size_t *lines; /* where each line starts */
     size_t nlines;
     struct fy_parser *fy;
+    bool cut; /* libfyaml gave up: its messages say why */
     const struct kl_yaml_stream *stream;
     bool failed;
 };
@@ -60,6 +61,14 @@ static struct kl_place place(const struct reader *r, size_t from, size_t to)
         to > from ? (unsigned)(to - from) : 1};
 }
 
+static struct kl_place token_place(const struct reader *r, struct fy_token *t)
+{
+    const struct fy_mark *start = fy_token_start_mark(t), *end = fy_token_end_mark(t);
+    if (!start || !end)
+        return (struct kl_place){r->file, 0, 0, 0};
+    return place(r, start->input_pos, end->input_pos);
+}
+
 static struct kl_place event_place(const struct reader *r, struct fy_event *e)
 {
     const struct fy_mark *start = fy_event_start_mark(e), *end = fy_event_end_mark(e);
@@ -80,7 +89,10 @@ static struct kl_place event_place(const struct reader *r, struct fy_event *e)
 
 static struct fy_event *next(struct reader *r)
 {
-    return r->failed ? NULL : fy_parser_parse(r->fy);
+    struct fy_event *e = r->failed ? NULL : fy_parser_parse(r->fy);
+    if (!e && !r->failed)
+        r->failed = r->cut = fy_parser_get_stream_error(r->fy);
+    return e;
 }
 
 static void done(struct reader *r, struct fy_event *e)
@@ -103,12 +115,13 @@ static bool is_plain_node(struct reader *r, struct fy_event *e)
                               : e->type == FYET_MAPPING_START  ? e->mapping_start.anchor
                               : e->type == FYET_SEQUENCE_START ? e->sequence_start.anchor
                                                                : NULL;
+    struct fy_token *tag = fy_event_get_tag_token(e);
     if (anchor || e->type == FYET_ALIAS)
-        refuse(r, "yaml-alias", event_place(r, e),
+        refuse(r, "yaml-alias", anchor ? token_place(r, anchor) : event_place(r, e),
             "put what several hosts share into a profile or a group",
             "anchors (&) and aliases (*) are not used in an inventory");
-    else if (fy_event_get_tag_token(e))
-        refuse(r, "yaml-tag", event_place(r, e), "leave the tag out",
+    else if (tag)
+        refuse(r, "yaml-tag", token_place(r, tag), "leave the tag out",
             "tags (!) are not used in an inventory");
     return !r->failed;
 }
@@ -453,7 +466,7 @@ static void take_errors(struct reader *r, struct fy_diag *diag)
     for (struct fy_diag_error *e; (e = fy_diag_errors_iterate(diag, &iter));)
         if (e->type == FYET_ERROR && e->msg && ++n)
             kl_diag(r->d, KL_ERROR, "yaml-syntax", error_place(r, e->line, e->column),
-                strchr(e->msg, '\t') ? NULL : "this is not YAML", "%s", e->msg);
+                strstr(e->msg, "tab ") ? "indent with blanks" : NULL, "not YAML: %s", e->msg);
     if (!n)
         kl_diag(r->d, KL_ERROR, "yaml-syntax", (struct kl_place){r->file, 0, 0, 0}, NULL,
             "this is not YAML");
@@ -476,7 +489,7 @@ static bool run(struct reader *r, struct kl_node **root)
     bool ok = r->fy && fy_parser_set_string(r->fy, r->text, r->len) == 0;
     if (ok) {
         read_stream(r, root);
-        if (!r->failed && fy_parser_get_stream_error(r->fy))
+        if (r->cut)
             take_errors(r, diag);
     }
     fy_parser_destroy(r->fy);
