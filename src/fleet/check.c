@@ -158,15 +158,16 @@ static void check_loops(struct kl_wip *w)
             w->links[k].seen = false;
         if (link->link.kind == KL_ETHERNET || !stands_on(w, link, link))
             continue;
-        const struct kl_node *n = link->parent;
-        for (size_t p = 0; p < link->link.nports && !n; p++) {
+        const struct kl_node *n = link->parent ? link->parent : link->entry;
+        for (size_t p = 0; p < link->link.nports; p++) {
             struct kl_wip_link *port = kl_wip_find(w, link->link.ports[p]);
             for (size_t k = 0; k < w->n; k++)
                 w->links[k].seen = false;
             if (port && port != link && stands_on(w, port, link))
                 n = port_node(link, port->link.name);
         }
-        KL_SAY(w->l, "link-loop", n, NULL, "%s stands on itself", link->link.name);
+        if (n)
+            KL_SAY(w->l, "link-loop", n, NULL, "%s stands on itself", link->link.name);
         said = true;
     }
 }
