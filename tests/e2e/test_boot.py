@@ -1,8 +1,9 @@
 """Machines boot with the rendered kernel command line, in both of dracut's network engines, and
 what each reports about itself is held against the intent, field by field.
 
-The network: the machine's two NICs and a router on one switch; the HTTP server behind the router,
-so that nothing works without the default route. Two machines boot at a time.
+The network: the machine's two NICs and a router on one switch; the boot server behind the router,
+so that nothing works without the default route. `kickline render` writes the line, `kickline serve`
+serves the kickstart. Two machines boot at a time.
 """
 import ipaddress
 import re
@@ -22,8 +23,10 @@ DNS = ["2001:db8:20::53", "2001:db8:20::54"]
 MACS = ["52:54:00:12:34:56", "52:54:00:12:34:57"]
 PORTS = ["enp0s3", "enp0s4"]  # as the guest's kernel calls them: see guest.py
 # Which release's spelling each engine is given.
-RELEASE = {"network-legacy": "rhel-8.2", "network-manager": "rhel-9.2"}
-KICKSTART = "# fetched over the bond\nreboot\n"
+RELEASE = {"network-legacy": "8.2", "network-manager": "9.2"}
+HOST = "newbox.example.net"
+KICKSTART = "# the site's own\nreboot\n"
+KICKLINE = labs.BUILD / "kickline"
 
 
 @dataclass(frozen=True)
@@ -54,19 +57,46 @@ SCENARIOS += [Scenario(e, "active-backup", "ra", vlan=42) for e in initrd.ENGINE
 SCENARIOS += [Scenario(e, "active-backup", "ra", late=8) for e in initrd.ENGINES]
 
 
-def command_line(l, s):
-    """The kernel command line of the scenario's host."""
-    gateway = f"[{ROUTER}]" if s.gateway == "explicit" else ""
-    method = "auto6" if s.gateway == "ra" and s.engine == "network-manager" else "none"
-    words = [f"bond=bond0:{','.join(PORTS)}:mode={s.mode},miimon=100",
-             f"ip=[{ADDRESS}]::{gateway}:64:newbox.example.net:{s.device}:{method}",
-             *[f"nameserver={d}" for d in DNS], "rd.neednet=1", "rd.bootif=0",
-             "rd.net.timeout.ipv6dad=10", f"inst.ks=http://[{SERVER}]/ks.cfg",
-             "console=ttyS0,115200", "systemd.show_status=false",
-             f"root=live:http://[{SERVER}]/root.img"]
-    if s.vlan:
-        words.append(f"vlan={s.device}:bond0")
-    return " ".join(words)
+def inventory(s):
+    """The scenario's host, in kickline.yaml."""
+    addressed = (f"        addresses: [{ADDRESS}/64]\n"
+                 f"        gateway6: {'ra' if s.gateway == 'ra' else ROUTER}\n")
+    vlan = f"      {s.device}:\n        vlan: {{id: {s.vlan}, parent: bond0}}\n" if s.vlan else ""
+    return f"""\
+server:
+  address: [{SERVER}]
+  trees: trees
+  state: state/state.db
+  user: nobody
+hosts:
+  {HOST}:
+    tree: lab
+    kickstart: base.ks
+    console: ttyS0,115200
+    dns: [{', '.join(DNS)}]
+    kernel-args: ["root=live:http://[{SERVER}]/root.img", systemd.show_status=false]
+    nics: {{{', '.join(f'{n}: "{m}"' for n, m in zip(PORTS, MACS))}}}
+    network:
+      bond0:
+        bond: {{ports: [{', '.join(PORTS)}], mode: {s.mode}, miimon: 100}}
+{vlan}{addressed}"""
+
+
+def serve(server, s, image):
+    """Starts the boot server and arms the host; returns (its Process, the host's command line, its
+    kickstart)."""
+    server.write("/srv/kickline.yaml", inventory(s))
+    server.write("/srv/base.ks", KICKSTART)
+    server.path("/srv/state").mkdir()
+    initrd.tree(server.path("/srv/trees/lab"), RELEASE[s.engine], image)
+    conf = ["-f", server.path("/srv/kickline.yaml")]
+    process = server.start([KICKLINE, "serve", *conf], name="kickline", outside=True)
+    process.wait_log(" start ")
+    server.run([KICKLINE, "arm", *conf, HOST], outside=True)
+
+    def render(part):
+        return server.run([KICKLINE, "render", *conf, HOST, part], outside=True).stdout
+    return process, render("cmdline").strip(), render("kickstart")
 
 
 @dataclass
@@ -74,7 +104,8 @@ class Boot:
     scenario: Scenario
     report: guest.Report
     router: str  # the router's link-local address on the machine's side
-    requests: str  # the HTTP server's log
+    served: str  # the boot server's log
+    kickstart: str  # as `kickline render` prints it
     ready: float  # uptime at which the kernel called the device's link ready
     where: str
 
@@ -98,9 +129,7 @@ def boot(s):
         router.sysctl("net.ipv6.conf.all.forwarding", 1)
         server.addr("eth0", f"{SERVER}/64")
         server.ip(f"route add default via {SERVER_ROUTER}")
-        server.write("/srv/ks.cfg", KICKSTART)
-        http = server.start(["python3", "-u", "-m", "http.server", "--bind", SERVER,
-                             "-d", "/srv", "80"], name="http")
+        kickline, line, kickstart = serve(server, s, image)
         router.capture("lan")
 
         def advertise():
@@ -109,7 +138,7 @@ def boot(s):
                          lifetime=1800 if s.gateway == "ra" else 0)
         if not s.late:
             advertise()
-        vm = guest.Guest(l, "vm", [("lan", m) for m in MACS], kernel, image, command_line(l, s))
+        vm = guest.Guest(l, "vm", [("lan", m) for m in MACS], kernel, image, line)
         if s.late:
             ready = f"{s.device}: link becomes ready"
             l.wait(f"the machine's {ready}", lambda: vm.said(ready), 120)
@@ -118,8 +147,8 @@ def boot(s):
         report = vm.report(180)
         ready = re.search(rf"\[ *([0-9.]+)\] IPv6: ADDRCONF.*: {s.device}: link becomes ready",
                           vm.console.read_text(errors="replace"))
-        return Boot(s, report, router.link_local("lan"), http.output(),
-                    float(ready[1]) if ready else 0, l.logs())
+        return Boot(s, report, router.link_local("lan"), kickline.output(),
+                    kickstart, float(ready[1]) if ready else 0, l.logs())
 
 
 @pytest.fixture(scope="session")
@@ -144,9 +173,11 @@ def booted(boots, scenario):
 def test_machine_has_what_the_intent_says(booted, scenario):
     s, r = scenario, booted.report
     assert r["why"].strip() == "fetched"
-    assert r["kickstart"] == KICKSTART
-    # The request came from the static address.
-    assert f"{ADDRESS} - - " in booted.requests
+    # The request came from the static address, and the answer is what was rendered.
+    assert re.search(rf" http host={HOST} .*from={ADDRESS} .*path=host/{HOST}/ks.cfg status=200",
+                     booted.served)
+    assert r["kickstart"] == booted.kickstart
+    assert KICKSTART.splitlines()[0] in r["kickstart"]
 
     links = r.links
     assert r.addresses(s.device) == [f"{ADDRESS}/64"]
@@ -171,7 +202,11 @@ def test_machine_has_what_the_intent_says(booted, scenario):
         assert links[s.device]["link"] == "bond0"
         assert links[s.device]["linkinfo"]["info_data"]["id"] == s.vlan
     assert [str(ipaddress.ip_address(d)) for d in r.nameservers()] == DNS
-    assert r["hostname"].strip() == "newbox.example.net"
+    # anaconda of EL8 would misread a name after an IPv6 address (docs/boot-stages.md, quirk 40):
+    # there the kickstart says it, in time for the installer.
+    if s.engine == "network-manager":
+        assert r["hostname"].strip() == HOST
+    assert f"--hostname={HOST}" in r["kickstart"]
 
     online = next(t for t, what in r.stamps() if what.startswith("online:"))
     assert r.stamp("kickstart") - online < 5, r["stamps"]

@@ -52,6 +52,20 @@ def initrd(engine):
     return out
 
 
+def tree(path, version, image):
+    """Makes a directory that passes for a RHEL tree of this version: the testbed's kernel, an
+    initrd, and the .treeinfo that tells the boot server whose spelling to use."""
+    boot = path / "images/pxeboot"
+    boot.mkdir(parents=True)
+    shutil.copyfile(kernel()[0], boot / "vmlinuz")
+    shutil.copyfile(image, boot / "initrd.img")
+    (path / ".treeinfo").write_text(
+        "[general]\nfamily = Red Hat Enterprise Linux\n"
+        f"version = {version}\nname = Red Hat Enterprise Linux {version}\narch = x86_64\n\n"
+        "[images-x86_64]\nkernel = images/pxeboot/vmlinuz\n"
+        "initrd = images/pxeboot/initrd.img\n")
+
+
 def only(node, version, drivers):
     """Takes all other kernel modules, and udev's hardware database, out of a node's root."""
     keep = set()
