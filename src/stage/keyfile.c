@@ -215,6 +215,7 @@ struct entry {
 struct state {
     struct kl_reader *r;
     struct kl_profile *p;
+    struct kl_link bond, bridge; /* what their sections say: the type may come later */
     bool known_type;
     const char *method[2], *id; /* [0]: IPv4, [1]: IPv6 */
     struct kl_addr gateway[2];
@@ -407,10 +408,10 @@ static void link_entry(struct state *s, const struct entry *e)
     else if (listed(ignored, path))
         return;
     else if (strcmp(e->section, "bond") == 0) {
-        if (!kl_add_bond_option(s->r->a, l, e->key, e->value))
+        if (!kl_add_bond_option(s->r->a, &s->bond, e->key, e->value))
             unknown(s, e, "not a value of this option");
     } else if (strcmp(e->section, "bridge") == 0)
-        kl_add_bridge_option(s->r->a, l, e->key, e->value);
+        kl_add_bridge_option(s->r->a, &s->bridge, e->key, e->value);
     else
         unknown(s, e, "this key is not understood");
 }
@@ -507,6 +508,14 @@ bool kl_keyfile_read(struct kl_reader *r, const char *text, struct kl_profile *o
         out->link.name = s.id;
     if (!s.known_type || !out->link.name)
         return false;
+    const struct kl_link *of = out->link.kind == KL_BOND     ? &s.bond
+                               : out->link.kind == KL_BRIDGE ? &s.bridge
+                                                             : NULL;
+    if (of) {
+        out->link.mode = of->mode;
+        out->link.options = of->options;
+        out->link.noptions = of->noptions;
+    }
     finish_ip(&s, 4);
     finish_ip(&s, 6);
     return true;

@@ -100,6 +100,9 @@ static bool check_link(const struct kl_link *l, struct kl_diags *d)
     if (!is_interface_name(l->name) || (l->parent && !is_interface_name(l->parent)))
         return refuse(d, l, "an interface name has 1 to 15 letters, digits, '.', '_' and '-'",
             "this name cannot be an interface's");
+    if (l->kind == KL_VLAN && (!l->parent || !l->vlan || l->vlan > 4094))
+        return refuse(d, l, "give it a parent and a number from 1 to 4094",
+            "a VLAN needs a parent and a number");
     for (size_t k = 0; k < l->nports; k++)
         if (!is_interface_name(l->ports[k]))
             return refuse(d, l, "an interface name has 1 to 15 letters, digits, '.', '_' and '-'",
@@ -136,6 +139,11 @@ bool kl_intent_renderable(const struct kl_intent *i, const struct kl_release *r,
                 kl_addr_text(&i->dns[k], text));
             ok = false;
         }
+    if (i->nsearch && !kl_dns_link(i, 4) && !kl_dns_link(i, 6)) {
+        kl_diag(d, KL_ERROR, "not-expressible", i->at, "take it out, or give a link an address",
+            "a search list, but no link has an address");
+        ok = false;
+    }
     bool words = !i->hostname || is_plain(i->hostname);
     for (size_t k = 0; k < i->nsearch; k++)
         words &= is_plain(i->search[k]);
@@ -311,6 +319,28 @@ static void join_port(
     kl_add_word(r->a, &over->ports, &over->nports, p->link.name);
 }
 
+/* Servers count on a link that uses their family, the search list on one that has an address. */
+static void join_servers(
+    struct kl_reader *r, struct kl_intent *i, const struct kl_profile *p, int family)
+{
+    char text[KL_ADDR_TEXT];
+    bool used = ip_of(&p->link, family)->method != KL_OFF;
+    for (size_t k = 0; k < p->ndns; k++) {
+        if (p->dns[k].family != family)
+            continue;
+        kl_addr_text(&p->dns[k], text);
+        r->file = p->link.at.file;
+        if (used)
+            kl_add_dns(r->a, &i->dns, &i->ndns, text);
+        else
+            kl_not_understood(r, 0, 0, 0,
+                "the name server %s is not used: %s has no address of its family", text,
+                p->link.name);
+    }
+    for (size_t k = 0; used && k < p->nsearch; k++)
+        kl_add_word(r->a, &i->search, &i->nsearch, p->search[k]);
+}
+
 /* Two profiles for one interface compete at boot (quirk 19). The one that is a port's, or that
  * starts at boot, is taken. */
 static bool competes(struct kl_reader *r, struct kl_profile *list, size_t k)
@@ -347,7 +377,8 @@ struct kl_intent *kl_profiles_join(
             continue;
         if (!p->at_boot || p->controller)
             p->link.ip4 = p->link.ip6 = (struct kl_ip){0};
-        p->link.parent = resolve(list, n, p->parent);
+        if (p->link.kind == KL_VLAN)
+            p->link.parent = resolve(list, n, p->parent);
         i->links = kl_grow(r->a, i->links, i->nlinks, sizeof *i->links);
         i->links[i->nlinks++] = p->link;
     }
@@ -355,16 +386,11 @@ struct kl_intent *kl_profiles_join(
         struct kl_profile *p = &list[k];
         if (p->link.name && p->controller)
             join_port(r, i, p, resolve(list, n, p->controller));
-        for (size_t s = 0; p->link.name && p->at_boot && s < p->nsearch; s++)
-            kl_add_word(r->a, &i->search, &i->nsearch, p->search[s]);
     }
     for (int family = 4; family <= 6; family += 2)
         for (size_t k = 0; k < n; k++)
-            for (size_t s = 0; list[k].link.name && list[k].at_boot && s < list[k].ndns; s++)
-                if (list[k].dns[s].family == family) {
-                    char text[KL_ADDR_TEXT];
-                    kl_add_dns(r->a, &i->dns, &i->ndns, kl_addr_text(&list[k].dns[s], text));
-                }
+            if (list[k].link.name)
+                join_servers(r, i, &list[k], family);
     kl_intent_sort(i);
     return i;
 }
@@ -401,9 +427,19 @@ static const char *begin(struct kl_reader *r, const struct kl_file *f)
     return kl_strdup(r->a, f->path);
 }
 
-static bool is_keyfile(const char *path)
+enum file_kind { OTHER, HOSTNAME, KEYFILE, IFCFG, ROUTE4, ROUTE6 };
+
+/* By name, keyfiles first: an interface may be called route-x. */
+static enum file_kind kind_of(const char *path)
 {
-    return kl_ends(path, ".nmconnection") || strstr(path, "/system-connections/");
+    const char *base = base_name(path);
+    if (kl_ends(path, ".nmconnection") || strstr(path, "/system-connections/"))
+        return KEYFILE;
+    return strcmp(base, "hostname") == 0 ? HOSTNAME
+           : kl_starts(base, "ifcfg-")   ? IFCFG
+           : kl_starts(base, "route-")   ? ROUTE4
+           : kl_starts(base, "route6-")  ? ROUTE6
+                                         : OTHER;
 }
 
 struct kl_intent *kl_system_parse(struct kl_arena *a, const struct kl_file *files, size_t nfiles,
@@ -411,31 +447,26 @@ struct kl_intent *kl_system_parse(struct kl_arena *a, const struct kl_file *file
 {
     (void)rel; /* the newest NetworkManager of EL9 still reads ifcfg files: the names decide */
     struct kl_reader r = {.a = a, .d = d};
-    struct kl_profile *list = NULL;
+    struct kl_profile *list = NULL, p;
     const char *hostname = NULL;
     size_t n = 0;
     for (size_t k = 0; k < nfiles; k++) {
-        const char *base = base_name(files[k].path);
-        bool ifcfg = kl_starts(base, "ifcfg-");
-        struct kl_profile p;
-        if (kl_starts(base, "route-") || kl_starts(base, "route6-"))
-            continue;
+        enum file_kind kind = kind_of(files[k].path);
+        if (kind == ROUTE4 || kind == ROUTE6)
+            continue; /* once all links are known */
         r.file = begin(&r, &files[k]);
-        if (strcmp(base, "hostname") == 0) {
+        if (kind == HOSTNAME)
             hostname = first_line(a, files[k].text);
-        } else if (ifcfg || is_keyfile(files[k].path)) {
-            if (!(ifcfg ? kl_ifcfg_read : kl_keyfile_read)(&r, files[k].text, &p))
-                continue;
+        else if (kind == OTHER)
+            kl_not_understood(&r, 0, 0, 0, "no file of NetworkManager's or initscripts'");
+        else if ((kind == IFCFG ? kl_ifcfg_read : kl_keyfile_read)(&r, files[k].text, &p)) {
             list = kl_grow(a, list, n, sizeof *list);
             list[n++] = p;
-        } else {
-            kl_not_understood(&r, 0, 0, 0, "no file of NetworkManager's or initscripts'");
         }
     }
-    static const char *const route_files[] = {"route-", "route6-", NULL};
-    for (const char *const *kind = route_files; *kind; kind++) /* IPv4's first, as in keyfiles */
+    for (enum file_kind kind = ROUTE4; kind <= ROUTE6; kind++) /* IPv4's first, as in keyfiles */
         for (size_t k = 0; k < nfiles; k++)
-            if (kl_starts(base_name(files[k].path), *kind)) {
+            if (kind_of(files[k].path) == kind) {
                 r.file = begin(&r, &files[k]);
                 read_routes(&r, &files[k], list, n);
             }
