@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const kind_names[] = {"network card", "bond", "VLAN", "bridge"};
@@ -306,8 +307,16 @@ static void choose_install(struct kl_wip *w, const struct kl_node *host, struct 
     in->install = own ? own->link.name : l ? l->name : NULL;
 }
 
+static int link_order(const void *x, const void *y)
+{
+    const struct kl_wip_link *a = x, *b = y;
+    return strcmp(a->link.name, b->link.name);
+}
+
 void kl_check_network(struct kl_wip *w, const struct kl_node *host)
 {
+    if (w->n)
+        qsort(w->links, w->n, sizeof *w->links, link_order);
     for (size_t i = 0; i < w->n; i++) {
         const struct kl_wip_link *link = &w->links[i];
         if (!link->entry)

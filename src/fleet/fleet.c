@@ -281,8 +281,9 @@ struct kl_fleet *kl_fleet_load(const char *path, struct kl_diags *d)
     f->file = kl_strdup(l->a, path);
     read_file(&r, path, NULL);
     kl_resolve_profiles(l);
+    kl_order_hosts(l);
     for (size_t i = 0; i < l->ndrafts; i++)
-        kl_resolve_settings(l, &l->drafts[i]);
+        kl_resolve_settings(l, &l->drafts[l->order[i]]);
     check_server(&r);
     for (size_t i = 0; i < l->ndrafts; i++)
         check_reach(l, &l->drafts[i]);

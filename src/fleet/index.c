@@ -129,20 +129,27 @@ static int order_order(const void *x, const void *y)
     return names ? names : a->draft < b->draft ? -1 : 1;
 }
 
-/* Puts the hosts in order, and says in `rank` where each draft came to stand. */
-static void sort_hosts(struct kl_load *l, uint32_t *rank)
+void kl_order_hosts(struct kl_load *l)
 {
     struct order *order = kl_xmalloc(l->ndrafts * sizeof *order);
-    struct kl_host *hosts = kl_alloc(l->a, l->ndrafts * sizeof *hosts);
     for (size_t i = 0; i < l->ndrafts; i++)
         order[i] = (struct order){l->drafts[i].host.name, (uint32_t)i};
     if (l->ndrafts)
         qsort(order, l->ndrafts, sizeof *order, order_order);
-    for (size_t i = 0; i < l->ndrafts; i++) {
-        hosts[i] = l->drafts[order[i].draft].host;
-        rank[order[i].draft] = (uint32_t)i;
-    }
+    l->order = kl_alloc(l->tmp, l->ndrafts * sizeof *l->order);
+    for (size_t i = 0; i < l->ndrafts; i++)
+        l->order[i] = order[i].draft;
     free(order);
+}
+
+/* Copies the hosts in order, and says in `rank` where each draft came to stand. */
+static void place_hosts(struct kl_load *l, uint32_t *rank)
+{
+    struct kl_host *hosts = kl_alloc(l->a, l->ndrafts * sizeof *hosts);
+    for (size_t i = 0; i < l->ndrafts; i++) {
+        hosts[i] = l->drafts[l->order[i]].host;
+        rank[l->order[i]] = (uint32_t)i;
+    }
     l->f->hosts = hosts;
     l->f->nhosts = l->ndrafts;
 }
@@ -151,7 +158,7 @@ void kl_build_index(struct kl_load *l)
 {
     struct kl_fleet_index *x = kl_alloc(l->a, sizeof *x);
     uint32_t *rank = kl_xmalloc(l->ndrafts * sizeof *rank);
-    sort_hosts(l, rank);
+    place_hosts(l, rank);
     x->macs = settle(l, &l->macs, rank, say_mac);
     x->addrs = settle(l, &l->addrs, rank, say_addr);
     x->uuids = settle(l, &l->uuids, rank, say_uuid);

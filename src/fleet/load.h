@@ -80,6 +80,7 @@ struct kl_load {
     struct kl_place server_at, server_address_at;
     struct kl_draft *drafts; /* malloc */
     size_t ndrafts, room;
+    uint32_t *order; /* of the drafts, by name: what is said does not depend on the files' order */
     struct kl_claims macs, addrs, uuids;
     bool broken; /* a file could not be read whole: what is missing may be in its rest */
 };
@@ -170,6 +171,8 @@ void kl_check_network(struct kl_wip *w, const struct kl_node *host);
 void kl_claim(
     struct kl_load *l, struct kl_claims *c, const void *bytes, size_t len, struct kl_place at);
 void kl_claim_addr(struct kl_load *l, const struct kl_addr *a, struct kl_place at);
+/* Makes l->order. */
+void kl_order_hosts(struct kl_load *l);
 /* The third pass: hosts against each other, and the fleet's index. */
 void kl_build_index(struct kl_load *l);
 

@@ -233,8 +233,11 @@ bool kl_load_carries(struct kl_load *l, const struct kl_node *n, const char *wha
         if (*c == ' ')
             KL_SAY(l, "bad-text", n, "no boot loader carries it whole", "%s may not hold a blank",
                 what);
+        else if (u >= 0x7f)
+            KL_SAY(l, "bad-text", n, "not every boot loader can carry them",
+                "%s may hold ASCII characters only", what);
         else
-            KL_SAY(l, "bad-text", n, "quotes, '\\', '${' and all beyond ASCII are lost on the way",
+            KL_SAY(l, "bad-text", n, "quotes, '\\' and '${' mean something to loaders",
                 "%s may not hold '%.*s': not every boot loader can carry it", what, expands ? 2 : 1,
                 c);
         return false;
