@@ -20,11 +20,13 @@ INVENTORY = """
 server:
   address: [{server}]
   boot: {boot}
+  trees: {dir}/trees
   state: {dir}/state.db
   {more}
 hosts:
   newbox:
     release: centos-7.9
+    tree: centos
     uuid: {uuid}
     dns: [2001:db8:20::53, 2001:db8:20::54]
     search: [example.net, lab.example.net]
@@ -45,6 +47,7 @@ class Server:
         self.conf = lab.dir / "kickline.yaml"
         boot = lab.dir / "boot"
         boot.mkdir()
+        (lab.dir / "trees/centos").mkdir(parents=True)
         shutil.copy(labs.TESTBED / "boot/ipxe.efi", boot)  # where Debian's links lead
         self.conf.write_text(INVENTORY.format(
             server=address, boot=boot, dir=lab.dir, uuid=UUID, mac=MAC,
@@ -54,7 +57,7 @@ class Server:
             node.run([program, "arm", "-f", self.conf, "newbox"], outside=True)
         self.process = node.start([program, "serve", "-f", self.conf], name="kickline",
                                   outside=True)
-        self.process.wait_log("ready")
+        self.process.wait_log("info start ")
 
     def said(self, *words, after=0):
         """The log lines of DHCPv6 that hold all these words."""
