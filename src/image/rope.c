@@ -252,12 +252,32 @@ time_t kl_rope_mtime(const struct kl_rope *r)
 /* FNV-1a, 128 bits (draft-eastlake-fnv): no secret to keep, only texts to tell apart. */
 typedef unsigned __int128 wide;
 
-static wide mix(wide h, const void *bytes, size_t n)
+static wide mix_byte(wide h, unsigned char byte)
 {
-    const wide prime = (wide)1 << 88 | 0x13b;
-    for (const unsigned char *p = bytes, *end = p + n; p < end; p++)
-        h = (h ^ *p) * prime;
+    return (h ^ byte) * ((wide)1 << 88 | 0x13b);
+}
+
+static wide mix(wide h, const unsigned char *bytes, uint64_t n)
+{
+    while (n--)
+        h = mix_byte(h, *bytes++);
     return h;
+}
+
+static wide mix_number(wide h, uint64_t number)
+{
+    for (int i = 0; i < 64; i += 8)
+        h = mix_byte(h, (unsigned char)(number >> i));
+    return h;
+}
+
+static wide mix_file(wide h, const struct kl_piece *p)
+{
+    const struct kl_identity *id = &p->pin->id;
+    h = mix_number(h, id->size);
+    h = mix_number(h, (uint64_t)id->mtime.tv_sec);
+    h = mix_number(h, (uint64_t)id->mtime.tv_nsec);
+    return mix_number(mix_number(h, p->offset), p->len);
 }
 
 const char *kl_rope_etag(const struct kl_rope *r, char out[static KL_ETAG_TEXT])
@@ -265,14 +285,7 @@ const char *kl_rope_etag(const struct kl_rope *r, char out[static KL_ETAG_TEXT])
     wide h = (wide)UINT64_C(0x6c62272e07bb0142) << 64 | UINT64_C(0x62b821756295c58d);
     for (size_t i = 0; i < r->n; i++) {
         const struct kl_piece *p = &r->pieces[i];
-        if (p->pin) {
-            const struct kl_identity *id = &p->pin->id;
-            uint64_t parts[] = {id->size, (uint64_t)id->mtime.tv_sec, (uint64_t)id->mtime.tv_nsec,
-                p->offset, p->len};
-            h = mix(h, parts, sizeof parts);
-        } else {
-            h = mix(h, p->bytes, (size_t)p->len);
-        }
+        h = p->pin ? mix_file(h, p) : mix(h, p->bytes, p->len);
     }
     snprintf(out, KL_ETAG_TEXT, "\"%016llx%016llx\"", (unsigned long long)(h >> 64),
         (unsigned long long)h);

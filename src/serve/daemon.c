@@ -234,7 +234,7 @@ static void on_term(evutil_socket_t fd, short what, void *arg)
         kl_tftpd_quiesce(d->tftp);
     clock_gettime(CLOCK_MONOTONIC, &d->stop_by);
     d->stop_by.tv_sec += GRACE_SECONDS;
-    const struct timeval every = {0, POLL_MS * 1000};
+    const struct timeval every = {0, POLL_MS * 1000L};
     event_add(d->stop_poll, &every);
     on_stop_poll(-1, 0, d);
 }

@@ -104,7 +104,7 @@ void kl_log(struct kl_serve *s, enum kl_level level, const char *what, const cha
         n += (size_t)more;
     if (n >= room) {
         n = room - 1;
-        memcpy(line + n - 3, "...", 3);
+        line[n - 1] = line[n - 2] = line[n - 3] = '.';
     }
     make_safe(line + start, n - start);
     line[n++] = '\n';

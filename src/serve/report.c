@@ -14,7 +14,7 @@ static bool good_key(const char *s, size_t n)
     if (!n || n > LONGEST_KEY)
         return false;
     for (size_t i = 0; i < n; i++)
-        if (!isalnum((unsigned char)s[i]) && !memchr("_.:/-", s[i], 5))
+        if (!isalnum((unsigned char)s[i]) && (!s[i] || !strchr("_.:/-", s[i])))
             return false;
     return true;
 }

@@ -40,7 +40,7 @@ union address {
 };
 
 struct transfer {
-    struct transfer *next, **back;
+    struct transfer *next, *prev;
     struct kl_tftpd *service;
     int fd;
     struct event *readable, *timer;
@@ -113,9 +113,12 @@ static void log_end(const struct transfer *x)
 static void end(struct transfer *x)
 {
     log_end(x);
-    *x->back = x->next;
+    if (x->prev)
+        x->prev->next = x->next;
+    else
+        x->service->transfers = x->next;
     if (x->next)
-        x->next->back = x->back;
+        x->next->prev = x->prev;
     x->service->busy--;
     if (x->readable)
         event_free(x->readable);
@@ -250,10 +253,9 @@ static void begin(struct kl_tftpd *d, const struct incoming *in, const struct kl
     x->stage = a->stage;
     snprintf(x->host, sizeof x->host, "%s", a->host ? a->host->name : "");
     memcpy(x->path, a->path, sizeof x->path);
-    x->back = &d->transfers;
     x->next = d->transfers;
     if (x->next)
-        x->next->back = &x->next;
+        x->next->prev = x;
     d->transfers = x;
     d->busy++;
     kl_tftp_start(&x->tftp, r, a->rope, path_mtu(fd, v6), v6, x->began_ms);
@@ -498,8 +500,10 @@ void kl_tftpd_close(struct kl_tftpd *d)
 {
     if (!d)
         return;
-    while (d->transfers)
-        end(d->transfers);
+    for (struct transfer *x = d->transfers, *next; x; x = next) {
+        next = x->next;
+        end(x);
+    }
     for (int i = 0; i < 2; i++) {
         if (d->events[i])
             event_free(d->events[i]);
