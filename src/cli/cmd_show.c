@@ -22,6 +22,8 @@ struct view {
     const struct kl_intent *intent; /* NULL: this stage could not be rendered */
     struct kl_fact *facts;
     size_t nfacts;
+    struct kl_difference *differences; /* a: the inventory's, b: this stage's */
+    size_t ndifferences;
 };
 
 struct row {
@@ -30,45 +32,43 @@ struct row {
 
 enum verdict { SAME, DIFFERS, SILENT };
 
-/* Is `link` the install link or something that it stands on? */
-static bool carries_install(const struct kl_intent *i, const char *link, const char *from)
+/* What a stage's language cannot say, or need not: its silence there is no disagreement
+ * (docs/boot-stages.md sections 1 and 3; docs/architecture.md, decisions 4 and 5). */
+static bool may_be_silent(int stage, const struct kl_link *link, const char *field)
 {
-    const struct kl_link *l = kl_link_find(i, from);
-    if (!l || !link)
-        return false;
-    if (strcmp(l->name, link) == 0)
-        return true;
-    for (size_t p = 0; p < l->nports; p++)
-        if (carries_install(i, link, l->ports[p]))
-            return true;
-    return l->parent && carries_install(i, link, l->parent);
-}
-
-/* What a stage's language cannot say, or what it need not say (docs/architecture.md, decisions 4
- * and 5; docs/boot-stages.md §1, §3): its silence there is no disagreement. */
-static bool may_be_silent(int stage, const struct kl_intent *i, const struct row *r)
-{
-    bool nic = r->link && kl_link_find(i, r->link) && kl_link_find(i, r->link)->kind == KL_ETHERNET;
-    if (kl_streq(r->field, "mac"))
+    bool nic = link && link->kind == KL_ETHERNET;
+    if (kl_streq(field, "mac"))
         return stage != SYSTEM || nic;
     if (stage == INITRD)
-        return kl_streq(r->field, "search") || kl_streq(r->field, "hostname") ||
-               (r->link && !carries_install(i, r->link, i->install)) ||
-               (nic && kl_streq(r->field, "kind"));
+        return kl_streq(field, "search") || kl_streq(field, "hostname");
     if (stage == INSTALLER)
-        return kl_streq(r->field, "search") || kl_streq(r->field, "routes") ||
-               (nic && (kl_streq(r->field, "kind") || kl_link_controller(i, r->link)));
-    return nic && !kl_link_has_ip(kl_link_find(i, r->link));
+        return kl_streq(field, "search") || kl_streq(field, "routes") ||
+               (nic && kl_streq(field, "kind"));
+    return nic && !kl_link_has_ip(link); /* a NIC that nothing uses has no file */
 }
 
-static enum verdict judge(const struct view *views, int stage, const struct row *r)
+static void hold_against_inventory(struct kl_arena *a, struct view *views, int stage)
 {
-    const struct view *own = &views[stage], *said = &views[INVENTORY];
-    const char *value = kl_fact_value(own->facts, own->nfacts, r->link, r->field);
-    const char *want = kl_fact_value(said->facts, said->nfacts, r->link, r->field);
-    if (kl_streq(value, want))
-        return value ? SAME : SILENT;
-    return !value && may_be_silent(stage, said->intent, r) ? SILENT : DIFFERS;
+    static const struct kl_compare how[STAGES] = {[INITRD] = {.install_only = true}};
+    struct view *v = &views[stage];
+    const struct kl_intent *said = views[INVENTORY].intent;
+    struct kl_difference *all;
+    size_t n = v->intent ? kl_intent_compare(a, said, v->intent, &how[stage], &all) : 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!*all[i].b && may_be_silent(stage, kl_link_find(said, all[i].link), all[i].field))
+            continue;
+        v->differences = kl_grow(a, v->differences, v->ndifferences, sizeof *all);
+        v->differences[v->ndifferences++] = all[i];
+    }
+}
+
+static enum verdict judge(const struct view *v, const struct row *r)
+{
+    for (size_t i = 0; i < v->ndifferences; i++)
+        if (kl_streq(v->differences[i].link, r->link) &&
+            strcmp(v->differences[i].field, r->field) == 0)
+            return DIFFERS;
+    return kl_fact_value(v->facts, v->nfacts, r->link, r->field) ? SAME : SILENT;
 }
 
 static size_t all_rows(struct kl_arena *a, const struct view *views, struct row **out)
@@ -120,7 +120,7 @@ static struct kl_cell cell_for(const struct view *views, int stage, const struct
         return (struct kl_cell){value ? value : "–", value ? KL_PLAIN : KL_DIM};
     if (!views[stage].intent)
         return (struct kl_cell){"not rendered", KL_RED};
-    switch (judge(views, stage, r)) {
+    switch (judge(&views[stage], r)) {
     case SAME:
         return (struct kl_cell){"✓", KL_GREEN};
     case SILENT:
@@ -166,23 +166,24 @@ static json_t *view_json(const struct view *v)
     return json_pack("{s:o,s:o}", "host", host, "links", links);
 }
 
-static void print_json(const struct kl_plan *p, const struct view *views, const struct row *rows,
-    size_t n, const char *release)
+static json_t *said_or_null(const char *s)
+{
+    return *s ? json_string(s) : json_null();
+}
+
+static void print_json(const struct kl_plan *p, const struct view *views, const char *release)
 {
     json_t *all = json_pack("{s:s,s:s}", "host", p->host->name, "release", release);
     json_t *stages = json_object(), *differences = json_array();
     for (int s = 0; s < STAGES; s++) {
         const struct view *v = &views[s];
         json_object_set_new(stages, stage_names[s], view_json(v));
-        for (size_t i = 0; i < n && v->intent; i++) {
-            if (judge(views, s, &rows[i]) != DIFFERS)
-                continue;
-            const char *got = kl_fact_value(v->facts, v->nfacts, rows[i].link, rows[i].field);
-            const char *want =
-                kl_fact_value(views[0].facts, views[0].nfacts, rows[i].link, rows[i].field);
-            json_array_append_new(differences,
-                json_pack("{s:s,s:s?,s:s,s:s?,s:s?}", "stage", stage_names[s], "link", rows[i].link,
-                    "field", rows[i].field, "inventory", want, "says", got));
+        for (size_t i = 0; i < v->ndifferences; i++) {
+            const struct kl_difference *x = &v->differences[i];
+            json_array_append_new(
+                differences, json_pack("{s:s,s:s?,s:s,s:o,s:o}", "stage", stage_names[s], "link",
+                                 x->link, "field", x->field, "inventory", said_or_null(x->a),
+                                 "says", said_or_null(x->b)));
         }
     }
     json_object_set_new(all, "stages", stages);
@@ -216,12 +217,13 @@ int kl_cmd_show(struct kl_cli *cli, int argc, char **argv)
         return KL_COULD_NOT_RUN;
     read_back(a, &plan, views);
     size_t n = all_rows(a, views, &rows), differing = 0;
-    for (int s = 1; s < STAGES; s++)
-        for (size_t i = 0; i < n && views[s].intent; i++)
-            differing += judge(views, s, &rows[i]) == DIFFERS;
+    for (int s = 1; s < STAGES; s++) {
+        hold_against_inventory(a, views, s);
+        differing += views[s].ndifferences;
+    }
     const char *release = kl_release_name(a, plan.release);
     if (cli->json) {
-        print_json(&plan, views, rows, n, release);
+        print_json(&plan, views, release);
     } else {
         printf("%s%s%s  %s · anaconda %s · dracut %s · NetworkManager %s\n\n",
             cli->colour_out ? "\033[1m" : "", h->name, cli->colour_out ? "\033[0m" : "", release,
