@@ -45,6 +45,10 @@ bool kl_ks_network(struct kl_arena *a, const struct kl_intent *i, const struct k
 /* What the comment before them begins with; the rest is the name of the install link. No command
  * says it. */
 extern const char kl_ks_install_mark[];
+/* Has this release's `network` command options for search domains? (pykickstart's F39 syntax, which
+ * 8.9 and 9.3 took over: docs/boot-stages.md §3.1) */
+bool kl_ks_says_search(const struct kl_release *r);
+bool kl_ks_vlan_name_ok(const struct kl_release *r, const char *name, unsigned id);
 /* Why those commands alone do not leave the reference files: a NULL-terminated list, empty when
  * they do. */
 const char *const *kl_ks_reasons(

@@ -33,8 +33,7 @@ const struct kl_link *kl_ks_install_link(const struct kl_intent *i)
     return l;
 }
 
-/* Search domains: pykickstart's F39 syntax, which 8.9 and 9.3 took over (§3.1). */
-static bool says_search(const struct kl_release *r)
+bool kl_ks_says_search(const struct kl_release *r)
 {
     return r->el == 8 ? kl_release_since(r, 8, 9) : kl_release_since(r, 9, 3);
 }
@@ -77,16 +76,18 @@ static void bridge_options(struct kl_buf *b, const struct kl_link *l)
 
 /* EL7 checks names: with a dot it is X.ID where X is not "vlan", and what begins with "vlan" is
  * vlanID (§3.1). */
+bool kl_ks_vlan_name_ok(const struct kl_release *r, const char *name, unsigned id)
+{
+    const char *dot = strrchr(name, '.');
+    unsigned long n;
+    if (r->el != 7 || (!dot && !kl_starts(name, "vlan")))
+        return true;
+    return kl_number(dot ? dot + 1 : name + 4, 4095, &n) && n == id && !kl_starts(name, "vlan.");
+}
+
 static void check_vlan_name(struct lines *s, const struct kl_link *l)
 {
-    const char *dot = strrchr(l->name, '.');
-    unsigned long id;
-    bool ok = true;
-    if (dot)
-        ok = kl_number(dot + 1, 4095, &id) && id == l->vlan && !kl_starts(l->name, "vlan.");
-    else if (kl_starts(l->name, "vlan"))
-        ok = kl_number(l->name + 4, 4095, &id) && id == l->vlan;
-    if (ok || s->r->el != 7)
+    if (kl_ks_vlan_name_ok(s->r, l->name, l->vlan))
         return;
     kl_diag(s->d, KL_ERROR, "vlan-name", l->at,
         kl_diag_text(s->d, "call it %s.%u", l->parent, l->vlan),
@@ -137,7 +138,7 @@ static void servers(struct lines *s, const struct kl_link *l)
             kl_buf_addf(
                 s->out, "%s%s", n++ ? "," : " --nameserver=", kl_addr_text(&s->i->dns[k], text));
     int family = kl_search_family(s->i, l);
-    if (!family || !says_search(s->r))
+    if (!family || !kl_ks_says_search(s->r))
         return;
     for (size_t k = 0; k < s->i->nsearch; k++) {
         if (k)
@@ -304,7 +305,8 @@ const char *const *kl_ks_reasons(
         address_reasons(&out, &i->links[k], r);
         link_reasons(&out, i, &i->links[k], r);
     }
-    because(&out, i->nsearch && !says_search(r), "search domains have no spelling in this release");
+    because(&out, i->nsearch && !kl_ks_says_search(r),
+        "search domains have no spelling in this release");
     out.list = kl_grow(a, out.list, out.n, sizeof *out.list);
     out.list[out.n] = NULL;
     return out.list;

@@ -102,6 +102,7 @@ struct parser {
     unsigned line;
     struct word given[O_COUNT]; /* of the line being read; text NULL: not given */
     bool any;                   /* a line with a device was read */
+    bool own;                   /* the line is Kickline's: its scripts mend what it leaves */
 };
 
 static struct kl_place place(const struct parser *p, const struct word *w)
@@ -161,6 +162,22 @@ static int find_option(const char *name)
     return found;
 }
 
+/* An option that came later stops the parser of an older release (docs/boot-stages.md §3.1). */
+static void check_age(struct parser *p, const struct word *w, const char *name)
+{
+    bool known = true;
+    if (strcmp(name, "--no-activate") == 0)
+        known = kl_release_since(p->r, 7, 3);
+    else if (strcmp(name, "--bindto") == 0)
+        known = kl_release_since(p->r, 7, 5);
+    else if (kl_starts(name, "--ipv4-") || kl_starts(name, "--ipv6-"))
+        known = kl_ks_says_search(p->r);
+    if (!known)
+        kl_diag(p->d, KL_ERROR, "option-too-new", place(p, w), "take it out for this release",
+            "the kickstart of %s does not know %s, and its installer stops there",
+            kl_release_name(p->a, p->r), name);
+}
+
 static void take_option(struct parser *p, const char *line, const char **at, struct word *w)
 {
     const char *equals = strchr(w->text, '=');
@@ -170,6 +187,7 @@ static void take_option(struct parser *p, const char *line, const char **at, str
         note(p, w, "the network command has no such option");
         return;
     }
+    check_age(p, w, options[k].name);
     struct word value = *w;
     if (equals) {
         unsigned skip = (unsigned)(equals - w->text) + 1;
@@ -287,8 +305,12 @@ static void ip4(struct parser *p, struct kl_ip *ip)
 {
     const struct word *proto = &p->given[O_BOOTPROTO];
     *ip = (struct kl_ip){0};
-    if (given(p, O_NOIPV4))
+    if (given(p, O_NOIPV4)) {
+        if (!p->own && !kl_release_since(p->r, 7, 3))
+            kl_diag(p->d, KL_WARNING, "noipv4-ignored", place(p, &p->given[O_NOIPV4]),
+                "set BOOTPROTO=none in %post", "this release leaves DHCPv4 on (quirk 5)");
         return;
+    }
     if (!proto->text || strcmp(proto->text, "dhcp") == 0 || strcmp(proto->text, "bootp") == 0) {
         ip->method = KL_DHCP; /* the default */
         ip->gateway = given(p, O_NODEFROUTE) ? KL_GATEWAY_NONE : KL_GATEWAY_LEARNT;
@@ -372,6 +394,9 @@ static const char *build(struct parser *p)
             "a VLAN cannot have its parent's name");
         return device;
     }
+    if (!kl_ks_vlan_name_ok(p->r, name, (unsigned)id))
+        wrong(p, given(p, O_INTERFACENAME) ? &p->given[O_INTERFACENAME] : &p->given[O_VLANID],
+            "EL7 takes names of the forms PARENT.ID and vlanID only", "not a VLAN's name");
     link_named(p, device, KL_ETHERNET);
     struct kl_link *l = link_named(p, name, KL_VLAN);
     l->parent = device;
@@ -447,6 +472,7 @@ static void read_own(struct parser *p, const struct kl_ks_unit *own)
     const char *text = kl_strndup(p->a, own->start, own->len), *install = NULL;
     unsigned line = own->line;
     size_t head = strlen(kl_ks_install_mark);
+    p->own = true;
     for (const char *s = text; *s; line++) {
         size_t n = strcspn(s, "\n");
         if (strncmp(s, "network", 7) == 0)
@@ -455,6 +481,7 @@ static void read_own(struct parser *p, const struct kl_ks_unit *own)
             install = kl_strndup(p->a, s + head, strcspn(s + head, "\r\n"));
         s += n + (s[n] == '\n');
     }
+    p->own = false;
     const struct kl_link *l = kl_link_find(p->i, install);
     if (l)
         p->i->install = l->name;

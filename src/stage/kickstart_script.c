@@ -85,32 +85,34 @@ void kl_ks_post(struct kl_buf *out, const struct kl_intent *i, const struct kl_r
 void kl_ks_pre(struct kl_buf *out, const char *link, bool joined)
 {
     kl_ks_begin(out, "pre", joined, eol);
+    /* A program of its own: a shell that runs a function in the background keeps the installer's
+     * pipes open in it, and the installer would wait for their end. */
     kl_buf_addf(out,
         "%%pre\n"
         "# The default route of %s is learnt by router advertisement, and NetworkManager drops it\n"
         "# when it applies a static address (quirk 6): it is kept until the installer is done.\n"
-        "kickline_keep_route() {\n"
-        "    via=\n"
-        "    while :; do\n"
-        "        now=$(ip -6 route show default dev \"$1\" 2>/dev/null |\n"
-        "            sed -n 's/^default via \\([0-9a-f:]*\\).*/\\1/p' | head -n 1)\n"
-        "        if [ -n \"$now\" ]; then\n"
-        "            via=$now\n"
-        "        else\n"
-        "            for key in accept_ra accept_ra_defrtr; do\n"
-        "                echo 1 > \"/proc/sys/net/ipv6/conf/$1/$key\"\n"
-        "            done\n"
-        "            if [ -n \"$via\" ] &&\n"
-        "                ip -6 route add default via \"$via\" dev \"$1\" metric 1024; then\n"
-        "                echo \"$(date) default route via $via put back\"\n"
-        "            fi\n"
+        "cat > /tmp/kickline-keep-route <<'%s'\n"
+        "via=\n"
+        "while :; do\n"
+        "    now=$(ip -6 route show default dev \"$1\" 2>/dev/null |\n"
+        "        sed -n 's/^default via \\([0-9a-f:]*\\).*/\\1/p' | head -n 1)\n"
+        "    if [ -n \"$now\" ]; then\n"
+        "        via=$now\n"
+        "    else\n"
+        "        for key in accept_ra accept_ra_defrtr; do\n"
+        "            echo 1 > \"/proc/sys/net/ipv6/conf/$1/$key\"\n"
+        "        done\n"
+        "        if [ -n \"$via\" ] &&\n"
+        "            ip -6 route add default via \"$via\" dev \"$1\" metric 1024; then\n"
+        "            echo \"$(date) default route via $via put back\"\n"
         "        fi\n"
-        "        sleep 1\n"
-        "    done\n"
-        "}\n"
-        "kickline_keep_route %s < /dev/null > /tmp/kickline-route.log 2>&1 &\n"
+        "    fi\n"
+        "    sleep 1\n"
+        "done\n"
+        "%s\n"
+        "sh /tmp/kickline-keep-route %s < /dev/null > /tmp/kickline-keep-route.log 2>&1 &\n"
         "%%end\n",
-        link, link);
+        link, word, word, link);
     kl_ks_end(out, "pre", eol);
 }
 

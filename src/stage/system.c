@@ -429,11 +429,14 @@ static const char *begin(struct kl_reader *r, const struct kl_file *f)
 
 enum file_kind { OTHER, HOSTNAME, KEYFILE, IFCFG, ROUTE4, ROUTE6 };
 
-/* By name, keyfiles first: an interface may be called route-x. */
+/* By directory, where it is one that has files of one kind, else by name: an interface may be
+ * called route-x, or y.nmconnection. */
 static enum file_kind kind_of(const char *path)
 {
     const char *base = base_name(path);
-    if (kl_ends(path, ".nmconnection") || strstr(path, "/system-connections/"))
+    if (strstr(path, "/system-connections/"))
+        return KEYFILE;
+    if (!strstr(path, "/network-scripts/") && kl_ends(path, ".nmconnection"))
         return KEYFILE;
     return strcmp(base, "hostname") == 0 ? HOSTNAME
            : kl_starts(base, "ifcfg-")   ? IFCFG

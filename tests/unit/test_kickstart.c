@@ -371,6 +371,38 @@ static void mistakes(void **state)
     }
 }
 
+/* What is right for one release stops another. */
+static void by_release(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *release, *code; /* NULL: nothing is said */
+    } cases[] = {
+        {"--device=a --no-activate", "ol-7.2", "option-too-new"},
+        {"--device=a --no-activate", "rhel-7.3", NULL},
+        {"--device=a --bindto=mac", "rhel-7.4", "option-too-new"},
+        {"--device=a --bindto=mac", "rhel-7.5", NULL},
+        {"--device=a --ipv4-dns-search=x.example", "rhel-8.8", "option-too-new"},
+        {"--device=a --ipv4-dns-search=x.example", "rhel-8.9", NULL},
+        {"--device=a --ipv6-ignore-auto-dns", "rhel-9.2", "option-too-new"},
+        {"--device=a --ipv6-ignore-auto-dns", "rhel-9.3", NULL},
+        {"--device=a --noipv4", "ol-7.2", "noipv4-ignored"},
+        {"--device=a --noipv4", "rhel-7.3", NULL},
+        {"--device=a --vlanid=5 --interfacename=vlan6", "centos-7.9", "kickstart-value"},
+        {"--device=a --vlanid=5 --interfacename=vlan6", "rhel-8.0", NULL},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
+        struct kl_diags *d KL_DIAGS_SCOPE = kl_diags_new();
+        const char *text = kl_sprintf(a, "network %s\n", cases[k].line);
+        kl_kickstart_parse(a, text, "one.ks", release(a, cases[k].release), d);
+        const struct kl_diag *first = kl_diags_at(d, 0);
+        if (!kl_streq(first ? first->code : NULL, cases[k].code))
+            fail_msg("%s on %s: %s", cases[k].line, cases[k].release,
+                first ? first->message : "nothing is said");
+    }
+}
+
 /* Somebody added a command beside Kickline's section: then the commands count, and both are seen.
  */
 static void commands_beside_ours(void **state)
@@ -424,6 +456,7 @@ int main(void)
         cmocka_unit_test(a_bond_of_2016),
         cmocka_unit_test(one_command),
         cmocka_unit_test(mistakes),
+        cmocka_unit_test(by_release),
         cmocka_unit_test(commands_beside_ours),
         cmocka_unit_test(vlan_names_of_el7),
     };
