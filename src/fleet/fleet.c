@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { MOST_BYTES = 1 << 30, MOST_INCLUDES = 32 };
 
@@ -181,7 +182,11 @@ static void read_file(struct run *r, const char *path, const struct kl_node *nam
     }
     struct file *f = kl_alloc(l->tmp, sizeof *f);
     f->shown = kl_strdup(l->a, path);
-    f->text = kl_read_file(path, MOST_BYTES, &f->len);
+    struct stat st;
+    if (named_by && stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL; /* a FIFO would keep us waiting */
+    else
+        f->text = kl_read_file(path, MOST_BYTES, &f->len);
     if (slot)
         *slot = f;
     *r->last = f;
