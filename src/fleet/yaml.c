@@ -239,9 +239,9 @@ static void drop_duplicates(struct reader *r, struct kl_node *mapping)
                 if (strcmp(m->key->text, n->key->text) == 0)
                     was = m->key;
         }
-        if (was) {
+        if (was && last) { /* the first of all is never a second one */
             say_duplicate(r, n->key, was);
-            last->next = n->next; /* the first of all is never a second one */
+            last->next = n->next;
             mapping->n--;
         } else {
             last = n;

@@ -98,6 +98,25 @@ def test_what_only_the_loader_sees(path):
     assert not load(path)[0][0]
 
 
+def test_the_manual_tells_the_truth(tmp_path):
+    """Every inventory in kickline.yaml(5) is accepted, and every key that there is, is in it."""
+    manual = (ROOT / "docs/man/kickline.yaml.5.scd").read_text()
+    blocks = re.findall(r"^```\n(.*?)^```$", manual, re.M | re.S)
+    assert len(blocks) == 2
+    for block in blocks:
+        path = tmp_path / "k.yaml"
+        path.write_text(block)
+        assert errors(parse(path)) == []
+        assert load(path)[0][0]
+    keys = set(SCHEMA["properties"]) | set(SCHEMA["properties"]["server"]["properties"])
+    for word in ("profile", "host", "link-keys"):
+        keys |= set(definition(word))
+    for kind in ("vlan", "bridge"):
+        keys |= set(definition("link-keys")[kind]["properties"])
+    missing = {key for key in keys if f"*{key}*" not in manual}
+    assert missing == set()
+
+
 def test_every_code_has_a_fixture():
     """A diagnostic that no fixture shows is one that nobody has seen."""
     sources = "".join(p.read_text() for p in (ROOT / "src/fleet").glob("*.c") if p.name != "plan.c")
