@@ -95,6 +95,11 @@ static struct source *find_source(const struct kl_diags *d, const char *name)
     return name ? (struct source *)kl_names_get(&d->sources, name) : NULL;
 }
 
+bool kl_diags_knows(const struct kl_diags *d, const char *file)
+{
+    return find_source(d, file) != NULL;
+}
+
 static size_t source_rank(const struct kl_diags *d, const char *name)
 {
     const struct source *s = find_source(d, name);

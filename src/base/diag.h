@@ -47,6 +47,8 @@ static inline void kl_diags_drop(struct kl_diags **d)
  * long as `d`. */
 const char *kl_diags_source(struct kl_diags *d, const char *file, const char *text, size_t len);
 
+bool kl_diags_knows(const struct kl_diags *d, const char *file); /* was it registered? */
+
 /* Adds one. `hint` may be NULL. Returns it so that the caller can set `also`. Texts are copied. */
 struct kl_diag *kl_diag(struct kl_diags *d, enum kl_severity severity, const char *code,
     struct kl_place at, const char *hint, const char *fmt, ...)

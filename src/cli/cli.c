@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { LARGEST_INVENTORY = 256 << 20 };
+
 const struct kl_command kl_commands[] = {
     {"arm", "[HOST...]", "Allow hosts to be installed; without hosts, print who is allowed",
         "options:\n"
@@ -23,7 +25,8 @@ const struct kl_command kl_commands[] = {
         kl_cmd_render},
     {"serve", "", "Run the boot server",
         "options:\n"
-        "      --check          look at everything that would be served, say what is wrong, and end\n"
+        "      --check          look at everything that would be served, say what is wrong, and "
+        "end\n"
         "      --debug          log what loaders try by habit, too\n"
         "      --foreground     what it always does: stay in the foreground\n"
         "      --no-dhcp6       without DHCPv6; --no-http, --no-tftp likewise\n",
@@ -129,8 +132,25 @@ int kl_cli_options(struct kl_cli *cli, int argc, char **argv, const struct optio
     return optind;
 }
 
+/* What a renderer says points into the inventory, whose text it never saw: it is read again here,
+ * to show the line. */
+static void know_files(struct kl_diags *d)
+{
+    const struct kl_diag *one;
+    for (size_t i = 0; (one = kl_diags_at(d, i)); i++) {
+        size_t len = 0;
+        char *text = one->at.file && one->at.line && !kl_diags_knows(d, one->at.file)
+                         ? kl_read_file(one->at.file, LARGEST_INVENTORY, &len)
+                         : NULL;
+        if (text)
+            kl_diags_source(d, one->at.file, text, len);
+        free(text);
+    }
+}
+
 void kl_cli_print(struct kl_cli *cli, struct kl_diags *d)
 {
+    know_files(d);
     kl_diags_sort(d);
     kl_diags_print(d, stderr, cli->colour_err, 0);
 }

@@ -40,7 +40,8 @@ static bool may_be_silent(int stage, const struct kl_link *link, const char *fie
     if (kl_streq(field, "mac"))
         return stage != SYSTEM || nic;
     if (stage == INITRD)
-        return kl_streq(field, "search") || kl_streq(field, "hostname");
+        return kl_streq(field, "search") || kl_streq(field, "hostname") ||
+               (link && link->kind == KL_BRIDGE && kl_starts(field, "option "));
     if (stage == INSTALLER)
         return kl_streq(field, "search") || kl_streq(field, "routes") ||
                (nic && kl_streq(field, "kind"));

@@ -1,0 +1,201 @@
+"""The command line as a person and a program use it: help, man pages, exit codes, JSON, tables."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CHECK = ROOT / "build/check"
+KICKLINE = CHECK / "kickline"
+
+BOND = """
+        bond0:
+          bond: {ports: [enp3s0, enp7s0], mode: balance-alb, miimon: 100}
+"""
+NETWORKS = {
+    "bond-ra": BOND + """
+          addresses: ["2001:db8:11::31:0/64"]
+          gateway6: ra
+""",
+    "bond-gateway": BOND + """
+          addresses: ["2001:db8:11::31:0/64"]
+          gateway6: "2001:db8:11::1"
+""",
+    "vlan-over-bond": BOND + """
+        bond0.100:
+          vlan: {id: 100, parent: bond0}
+          addresses: ["2001:db8:11::31:0/64"]
+          gateway6: "2001:db8:11::1"
+""",
+    "ipv4": """
+        enp3s0: {addresses: ["192.0.2.31/24"], gateway4: "192.0.2.1"}
+""",
+    "dhcp4": """
+        enp3s0: {dhcp4: true}
+""",
+    "slaac": """
+        enp3s0: {slaac: true}
+""",
+    "bridge": """
+        br0:
+          bridge: {ports: [enp3s0], stp: false}
+          addresses: ["192.0.2.31/24"]
+          gateway4: "192.0.2.1"
+""",
+}
+RELEASES = ["centos-7.0", "ol-7.2", "centos-7.9", "rhel-8.2", "rhel-8.3", "rhel-8.10", "rocky-9.4",
+            "almalinux-10.0", "fedora-42"]
+
+# NetworkManager 1.26's generator turns IPv6 off beside a static address unless it is manual
+# (docs/boot-stages.md, section 1.1).
+INEXPRESSIBLE = {("bond-ra", "rhel-8.3"): "say the gateway's address, or install 8.4 or later"}
+
+
+def run(*args, cwd=None):
+    return subprocess.run([str(KICKLINE), *map(str, args)], capture_output=True, text=True, cwd=cwd,
+                          timeout=60)
+
+
+def inventory(tmp_path, network, release):
+    nics = '{enp3s0: "52:54:00:12:34:56", enp7s0: "52:54:00:12:34:57"}'
+    text = f"""\
+server:
+  address: ["2001:db8:20::20", "192.0.2.20"]
+hosts:
+  newbox.example.net:
+    release: {release}
+    kernel: http://192.0.2.20/vmlinuz
+    initrd: http://192.0.2.20/initrd.img
+    nics: {nics}
+    network:{network}"""
+    path = tmp_path / "kickline.yaml"
+    path.write_text(text)
+    return path
+
+
+def commands():
+    text = run("--help").stdout
+    return re.findall(r"^  ([a-z]+) ", text, re.M)
+
+
+def test_version():
+    p = run("--version")
+    assert re.fullmatch(r"kickline \d+\.\d+\.\d+\n", p.stdout)
+    assert p.returncode == 0
+
+
+def test_every_command_has_help_and_a_man_page():
+    names = commands()
+    assert {"render", "show", "serve", "arm", "disarm"} <= set(names)
+    for name in names:
+        p = run(name, "--help")
+        assert p.returncode == 0, name
+        assert p.stdout.startswith(f"usage: kickline {name} "), name
+        for option in ("--file", "--json", "--help"):
+            assert option in p.stdout, f"{name} --help does not say {option}"
+        page = CHECK / f"docs/man/kickline-{name}.1"
+        assert page.is_file(), f"no man page for {name}"
+        text = page.read_text().replace("\\-", "-").replace("\\fR", "")
+        for option in re.findall(r"--[a-z0-9-]+", p.stdout):
+            spelt = "-f" if option == "--file" else option  # the pages refer to kickline(1)
+            assert spelt in text, f"{page.name} does not say {option}"
+    assert (CHECK / "docs/man/kickline.1").is_file()
+    assert (CHECK / "docs/man/kickline.yaml.5").is_file()
+
+
+@pytest.mark.parametrize("args, says", [
+    ([], "usage: kickline COMMAND"),
+    (["rendr"], "did you mean 'render'?"),
+    (["render"], "usage: kickline render"),
+    (["render", "--jsn", "x"], "did you mean '--json'?"),
+    (["render", "-f"], "needs a value"),
+    (["render", "-f", "/nonexistent/kickline.yaml", "x"], "/nonexistent/kickline.yaml"),
+    (["show", "--colour", "blue", "x"], "auto, always or never"),
+])
+def test_bad_usage_is_exit_2_and_says_how_to_mend(args, says):
+    p = run(*args)
+    assert p.returncode == 2
+    assert says in p.stderr
+    assert p.stdout == ""
+
+
+def test_without_an_inventory_it_says_where_one_is_looked_for(tmp_path):
+    p = run("show", "x", cwd=tmp_path)
+    assert p.returncode == 2
+    assert "./kickline.yaml" in p.stderr and "-f FILE" in p.stderr
+
+
+def test_a_misspelt_host_or_part(tmp_path):
+    path = inventory(tmp_path, NETWORKS["bond-ra"], "rhel-9.4")
+    p = run("show", "-f", path, "newbx.example.net")
+    assert p.returncode == 2 and "did you mean 'newbox.example.net'?" in p.stderr
+    p = run("render", "-f", path, "newbox.example.net", "cmdlin")
+    assert p.returncode == 2 and "did you mean 'cmdline'?" in p.stderr
+
+
+@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize("network", sorted(NETWORKS))
+def test_every_stage_reads_back_as_the_inventory(tmp_path, network, release):
+    path = inventory(tmp_path, NETWORKS[network], release)
+    p = run("show", "-f", path, "--json", "newbox.example.net")
+    said = json.loads(p.stdout)
+    if (network, release) in INEXPRESSIBLE:
+        assert p.returncode == 1
+        assert INEXPRESSIBLE[network, release] in p.stderr
+        assert "10 |         bond0:" in p.stderr  # the very line of the inventory
+        return
+    assert said["differences"] == []
+    assert p.returncode == 0, p.stderr
+    for stage in ("inventory", "initrd", "installer", "system"):
+        assert said["stages"][stage] is not None, stage
+    # Not a comparison of nothing with nothing.
+    links = said["stages"]["initrd"]["links"]
+    assert any("addresses6" in l or "addresses4" in l or l.get("ipv4") == "dhcp" or
+               l.get("ipv6") == "auto" for l in links.values())
+
+
+def test_what_a_release_cannot_express_is_a_finding_that_says_what_to_change(tmp_path):
+    two_bonds = NETWORKS["bond-ra"].replace("[enp3s0, enp7s0]", "[enp3s0]") + """
+        bond1:
+          bond: {ports: [enp7s0], mode: active-backup, miimon: 100}
+        br0:
+          bridge: {ports: [bond1]}
+          addresses: ["192.0.2.31/24", "192.0.2.32/24"]
+          install: true
+"""
+    path = inventory(tmp_path, two_bonds, "ol-7.2")
+    p = run("show", "-f", path, "newbox.example.net")
+    assert p.returncode == 1
+    assert "error:" in p.stderr
+    assert "not rendered" in p.stdout
+    p = run("render", "-f", path, "newbox.example.net", "cmdline")
+    assert p.returncode == 1 and p.stdout == ""
+
+
+def test_render_without_a_part_prints_all_of_them_and_json_has_a_key_for_each(tmp_path):
+    path = inventory(tmp_path, NETWORKS["bond-ra"], "rhel-9.4")
+    text = run("render", "-f", path, "newbox.example.net").stdout
+    said = json.loads(run("render", "-f", path, "--json", "newbox.example.net").stdout)
+    parts = ["cmdline", "ipxe", "grub", "pxelinux", "kickstart", "system"]
+    assert [t for t in re.findall(r"^== (\w+) ==$", text, re.M)] == parts
+    assert set(said) == {"host", *parts}
+    assert said["cmdline"] in said["ipxe"]
+    one = run("render", "-f", path, "newbox.example.net", "cmdline").stdout
+    assert one == said["cmdline"] + "\n"
+
+
+def test_a_disarmed_host_boots_its_disk_by_default(tmp_path):
+    path = inventory(tmp_path, NETWORKS["bond-ra"], "rhel-9.4")
+    armed = run("render", "-f", path, "newbox.example.net", "pxelinux").stdout
+    disarmed = run("render", "-f", path, "--disarmed", "newbox.example.net", "pxelinux").stdout
+    assert "DEFAULT install" in armed
+    assert "DEFAULT localdisk" in disarmed and "DEFAULT install" not in disarmed
+
+
+def test_colour_is_for_terminals(tmp_path):
+    path = inventory(tmp_path, NETWORKS["bond-ra"], "rhel-9.4")
+    assert "\033[" not in run("show", "-f", path, "newbox.example.net").stdout
+    assert "\033[" in run("show", "-f", path, "--colour", "always", "newbox.example.net").stdout
