@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+import guest
 import lab as labs
 
 
@@ -102,3 +103,10 @@ def test_an_access_port_tags(lab):
     other.addr("eth0", "192.0.2.3/24")
     a.run(["ping", "-c", "1", "-W", "3", "192.0.2.2"])
     assert a.run(["ping", "-c", "1", "-W", "1", "192.0.2.3"], check=False).returncode == 1
+
+
+def test_an_accelerator_is_believed_when_a_guest_runs_under_it():
+    """What starts and never gets anywhere, as KVM does on some machines, does not count."""
+    assert guest.probe("tcg", 60)
+    assert not guest.probe("tcg", 5, "panic=0"), "a kernel that never ends"
+    assert guest.accelerator() in ("kvm", "tcg")

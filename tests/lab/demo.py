@@ -251,9 +251,8 @@ def say_firmware(site, vm, watch, router):
     w = wire.firmware(site.capture.pcap, MACS["enp0s3"])
     if not w:
         return {}
-    address = w["source"] if w["source"] == w["requested"] else f"{w['source']} (asked for " \
-                                                               f"{w['requested']})"
-    return {"address": address,
+    # It uses the address that it requested by DHCPv6, or else it says two things.
+    return {"address": ", ".join(sorted({w["source"], w["requested"] or "no DHCPv6"})),
             "gateway": router if w["handed_to"] == ROUTER_MAC else f"MAC {w['handed_to']}",
             "bond ports": name_of(MACS["enp0s3"]),
             "seconds": watch.seen.get("ipxe", 0) - vm.began_at}
@@ -320,6 +319,7 @@ def evidence_of(report, watch, site, vm):
 
 def verdict(evidence, text):
     """Prints the table and what is wrong; the exit status."""
+    text("")
     text(agree.table(evidence, sys.stdout.isatty()))
     wrong = agree.disagreements(evidence)
     for d in wrong:
@@ -331,6 +331,8 @@ def verdict(evidence, text):
 
 def run():
     progress = Progress()
+    progress.text(f"{HOST}: {DESCRIBED['mode']} bond of {' and '.join(MACS)}, "
+                  f"{DESCRIBED['address']}/64, gateway {DESCRIBED['gateway']}\n")
     program = labs.BUILD / "kickline"
     if not program.exists():
         raise labs.LabError(f"there is no {program}: run `make build`")
@@ -346,7 +348,6 @@ def run():
             site.route()
             progress.say("router", f"radvd and an ISC DHCPv6 relay; {ROUTER}")
             vm = guest.Guest(l, "machine", [("lan", m) for m in MACS.values()], uuid=UUID)
-            vm.began_at = time.time()
             progress.say("firmware", "OVMF starts")
             report, watch = follow(vm, site, progress)
             progress.say("machine", f"reported, and is off (logs: {l.dir})")
@@ -379,3 +380,6 @@ if __name__ == "__main__":
     except (labs.LabError, OSError, ValueError) as e:
         print(f"demo: {e}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        print("demo: stopped", file=sys.stderr)
+        sys.exit(130)
