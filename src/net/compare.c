@@ -21,24 +21,34 @@ struct view {
     size_t n;
 };
 
-/* Is `name` the install link of `i`, or something that it stands on? `depth` bounds what a
- * malformed intent (a link that stands on itself) can cost. */
-static bool carries(const struct kl_intent *i, const char *from, const char *name, int depth)
+/* Marks `name` and what it stands on. A link that is marked already ends the walk, so a malformed
+ * intent, in which something stands on itself, costs no more than another. */
+static void mark(const struct kl_intent *i, const char *name, bool *marks)
 {
-    const struct kl_link *l = kl_link_find(i, from);
-    if (!l || depth > 8)
-        return false;
-    if (strcmp(l->name, name) == 0)
-        return true;
+    const struct kl_link *l = kl_link_find(i, name);
+    if (!l || marks[l - i->links])
+        return;
+    marks[l - i->links] = true;
     for (size_t p = 0; p < l->nports; p++)
-        if (carries(i, l->ports[p], name, depth + 1))
-            return true;
-    return l->parent && carries(i, l->parent, name, depth + 1);
+        mark(i, l->ports[p], marks);
+    if (l->parent)
+        mark(i, l->parent, marks);
+}
+
+void kl_install_stack(const struct kl_intent *i, bool *marks)
+{
+    memset(marks, 0, i->nlinks * sizeof *marks);
+    if (i->install)
+        mark(i, i->install, marks);
 }
 
 bool kl_link_carries_install(const struct kl_intent *i, const char *name)
 {
-    return i->install && carries(i, i->install, name, 0);
+    struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
+    bool *marks = kl_alloc(a, i->nlinks + 1);
+    const struct kl_link *l = kl_link_find(i, name);
+    kl_install_stack(i, marks);
+    return l && marks[l - i->links];
 }
 
 static struct kl_ip one_spelling(struct kl_ip ip)
@@ -90,8 +100,10 @@ static struct kl_intent narrowed(
     struct kl_intent out = *i;
     out.links = kl_alloc(a, (i->nlinks + 1) * sizeof *out.links);
     out.nlinks = 0;
+    bool *marks = kl_alloc(a, i->nlinks + 1);
+    kl_install_stack(i, marks);
     for (size_t k = 0; k < i->nlinks; k++) {
-        if (how->install_only && !kl_link_carries_install(i, i->links[k].name))
+        if (how->install_only && !marks[k])
             continue;
         struct kl_link *l = &out.links[out.nlinks++];
         *l = i->links[k];

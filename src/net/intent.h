@@ -90,8 +90,10 @@ const struct kl_link *kl_link_find(const struct kl_intent *i, const char *name);
 bool kl_link_has_ip(const struct kl_link *l); /* either family in use */
 /* The bond or bridge whose port `name` is, or NULL. */
 const struct kl_link *kl_link_controller(const struct kl_intent *i, const char *name);
-/* Is `name` the install link, or does the install link stand on it (as a port or a parent)? */
-bool kl_link_carries_install(const struct kl_intent *i, const char *name);
+/* Which links are the install link or what it stands on (ports, parents, and theirs): marks[k]
+ * answers for links[k]; there is room for nlinks. */
+void kl_install_stack(const struct kl_intent *i, bool *marks);
+bool kl_link_carries_install(const struct kl_intent *i, const char *name); /* the same, for one */
 /* Puts links, ports and options into the order that the comments above promise. Builders call it
  * once at the end; the order in which things were described then no longer shows anywhere. */
 void kl_intent_sort(struct kl_intent *i);

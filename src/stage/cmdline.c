@@ -75,6 +75,12 @@ void kl_line_warn(struct kl_line *l, const struct kl_link *link, const char *cod
     va_end(ap);
 }
 
+static bool plain_name(const char *name)
+{
+    return *name && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                 "0123456789._-") == strlen(name);
+}
+
 /* anaconda of EL7 and EL8 takes the host name from the line by splitting ip= at every colon and
  * reading the fifth piece: with an IPv6 address before it that is no name (quirk 40). There the
  * kickstart says it. NetworkManager before 1.28 takes the long form of ip= only with an address
@@ -88,6 +94,9 @@ const char *kl_line_host(struct kl_line *l, const struct kl_link *link, bool ip6
 {
     if (!kl_line_has_host(l, link))
         return "";
+    if (!plain_name(l->i->hostname))
+        kl_line_refuse(l, NULL, "hostname", "use letters, digits, '-' and '.'",
+            "the host name '%s' cannot stand in an ip= argument", l->i->hostname);
     l->host_said = true; /* or never: the first such ip= is the one that is split */
     return ip6 && !kl_release_since(l->r, 9, 0) ? "" : l->i->hostname;
 }
@@ -142,12 +151,6 @@ static bool legacy(const struct kl_line *l)
     return l->r->engine != KL_ENGINE_NM;
 }
 
-static bool plain_name(const char *name)
-{
-    return *name && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                 "0123456789._-") == strlen(name);
-}
-
 static void check_names(struct kl_line *l, const struct kl_link *link)
 {
     if (!plain_name(link->name))
@@ -199,10 +202,9 @@ static bool extra_has(const struct kl_line *l, const char *key)
 /* A NIC with a name that nothing else would give it gets it by ifname= and its MAC. Not a
  * predictable name: it comes by itself. Not ethN: the kernel hands those out itself and a rename
  * collides with it (dracut's own warning, net-lib.sh parse_ifname_opts). */
-static void add_ifname(struct kl_line *l, const struct kl_link *link)
+static void add_ifname(struct kl_line *l, const struct kl_link *link, bool used)
 {
     char text[KL_MAC_TEXT];
-    bool used = kl_link_carries_install(l->i, link->name);
     if (predictable(link->name))
         return;
     if (kernel_name(link->name)) {
@@ -318,7 +320,7 @@ static void add_dns(struct kl_line *l)
     char text[KL_ADDR_TEXT];
     for (size_t k = 0; k < l->i->nlinks; k++) {
         const struct kl_link *link = &l->i->links[k];
-        if (!kl_link_carries_install(l->i, link->name))
+        if (!l->stack[k])
             continue;
         used[4] |= link->ip4.method != KL_OFF;
         used[6] |= link->ip6.method != KL_OFF;
@@ -420,12 +422,12 @@ static void add_network(struct kl_line *l)
     const struct kl_intent *i = l->i;
     for (size_t k = 0; k < i->nlinks; k++)
         if (i->links[k].kind == KL_ETHERNET)
-            add_ifname(l, &i->links[k]);
+            add_ifname(l, &i->links[k], l->stack[k]);
     for (size_t k = 0; k < i->nlinks; k++)
-        if (kl_link_carries_install(i, i->links[k].name))
+        if (l->stack[k])
             add_device(l, &i->links[k]);
     for (size_t k = 0; k < i->nlinks; k++) {
-        if (!kl_link_carries_install(i, i->links[k].name))
+        if (!l->stack[k])
             continue;
         if (legacy(l))
             kl_legacy_ip(l, &i->links[k]);
@@ -436,7 +438,7 @@ static void add_network(struct kl_line *l)
         kl_line_add(l, "bootdev=%s", i->install);
     add_dns(l);
     for (size_t k = 0; k < i->nlinks; k++)
-        if (kl_link_carries_install(i, i->links[k].name))
+        if (l->stack[k])
             add_routes(l, &i->links[k]);
     kl_line_add(l, "rd.neednet=1");
     kl_line_add(l, "rd.bootif=0");
@@ -460,13 +462,16 @@ bool kl_cmdline_render(const struct kl_intent *i, const struct kl_release *r,
     const struct kl_install *what, struct kl_buf *out, struct kl_diags *d)
 {
     static const struct kl_install nothing;
+    struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
     struct kl_buf text KL_BUF_SCOPE = {0};
     struct kl_line l = {.i = i,
         .r = r,
         .what = what ? what : &nothing,
         .out = &text,
         .d = d,
-        .errors = kl_diags_count(d, KL_ERROR)};
+        .errors = kl_diags_count(d, KL_ERROR),
+        .stack = kl_alloc(a, i->nlinks + 1)};
+    kl_install_stack(i, l.stack);
     const struct kl_link *install = kl_link_find(i, i->install);
     if (!install || !kl_link_has_ip(install)) {
         kl_line_refuse(&l, install, "no-install-link",

@@ -13,6 +13,7 @@ struct kl_line {
     struct kl_buf *out;
     struct kl_diags *d;
     size_t errors; /* in `d` before this line */
+    bool *stack;   /* kl_install_stack() */
     size_t nip;    /* ip= arguments so far */
     bool host_said;
 };

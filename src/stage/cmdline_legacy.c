@@ -60,7 +60,7 @@ void kl_legacy_check(struct kl_line *l)
 {
     unsigned seen[4] = {0};
     for (size_t k = 0; k < l->i->nlinks; k++)
-        if (is_033a(l) && kl_link_carries_install(l->i, l->i->links[k].name))
+        if (is_033a(l) && l->stack[k])
             check_033a(l, &l->i->links[k], seen);
 }
 

@@ -146,8 +146,7 @@ static void add_bare(struct kl_line *l, const struct kl_link *link)
 {
     bool parent = false;
     for (size_t k = 0; k < l->i->nlinks; k++)
-        parent |= kl_streq(l->i->links[k].parent, link->name) &&
-                  kl_link_carries_install(l->i, l->i->links[k].name);
+        parent |= kl_streq(l->i->links[k].parent, link->name) && l->stack[k];
     if (link->mtu || wants_mac(link) || (parent && is_26(l)))
         add_arg(l, &(struct arg){.link = link, .method = "off"}, true);
 }

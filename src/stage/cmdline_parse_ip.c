@@ -425,6 +425,17 @@ static const char *nm_known_method(struct kl_reading *r, const struct kl_word *w
     return method ? method : "auto";
 }
 
+/* Letters, digits, '-', '_' and single dots within (systemd's hostname_is_valid); else it is as if
+ * there were none. */
+static bool nm_host(const char *s)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "0123456789-_.";
+    size_t len = strlen(s);
+    return len && len <= 64 && strspn(s, allowed) == len && s[0] != '.' && s[0] != '-' &&
+           s[len - 1] != '.' && s[len - 1] != '-' && !strstr(s, "..");
+}
+
 static void nm_tail(struct kl_reading *r, const struct fields *f, struct kl_seen *s)
 {
     struct kl_mac mac;
@@ -463,7 +474,7 @@ void kl_read_ip_nm(struct kl_reading *r, const struct kl_word *w)
     else
         nm_apply(s, method);
     nm_gateway(r, w, &f, s);
-    if (*f.host)
+    if (nm_host(f.host))
         r->hostname = f.host;
     nm_tail(r, &f, s);
 }
