@@ -264,15 +264,11 @@ static enum MHD_Result queue_found(
     case 412:
         return queue(c, 412, message("the file is not the one you mean\n"));
     default:
-        response = MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
-        if (response) {
-            /* RFC 9110 §8.6: if at all, the length that a 200 would have; MHD would say 0. */
-            char length[24];
-            snprintf(length, sizeof length, "%llu", (unsigned long long)kl_rope_len(a->rope));
-            MHD_set_response_options(response, MHD_RF_INSANITY_HEADER_CONTENT_LENGTH, MHD_RO_END);
-            add(response, "Content-Length", length);
+        /* RFC 9110 §8.6: if any, the length that a 200 would have. MHD says that of the response,
+         * and sends no body with a 304. */
+        response = of_rope(a->rope, 0, kl_rope_len(a->rope));
+        if (response)
             add_common(response, a, etag);
-        }
         return queue(c, v.status, response);
     }
 }
