@@ -1,8 +1,9 @@
 /* The bonding driver's modes and options, as a table.
  *
- * Names, ranges and the numbers of choices: Linux 6.12 drivers/net/bonding/bond_options.c
+ * Names, ranges and the numbers of choices: Linux 6.17 drivers/net/bonding/bond_options.c
  * (bond_opts[] and the *_tbl[] it points to), meanings: Documentation/networking/bonding.rst. The
- * modes are the complement of `unsuppmodes` there: for those the kernel answers EACCES.
+ * modes are the complement of `unsuppmodes` there: for those the kernel answers EACCES. Kernels
+ * of older releases know fewer options.
  *
  * Left out are the module's own parameters (max_bonds, tx_queues, debug), and what belongs to one
  * port (prio, actor_port_prio, queue_id): no boot stage can say those.
