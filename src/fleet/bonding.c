@@ -184,7 +184,7 @@ static bool has_option(const struct kl_link *l, const char *name)
 
 static void check_delays(struct kl_wip *w, const struct kl_link *l, const struct kl_node *bond)
 {
-    static const char *const delays[] = {"updelay", "downdelay", NULL};
+    static const char *const delays[] = {"updelay", "downdelay", "peer_notif_delay", NULL};
     /* Modes without ARP monitoring get miimon=100 from the kernel (bond_option_mode_set). */
     unsigned long miimon = has_option(l, "miimon") || l->mode < 4 ? number_of(l, "miimon") : 100;
     for (int i = 0; delays[i]; i++) {
