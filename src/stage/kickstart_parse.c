@@ -389,6 +389,7 @@ static const char *build(struct parser *p)
     const char *name = given(p, O_INTERFACENAME);
     if (!name || !*name)
         name = kl_sprintf(p->a, "%s.%lu", device, id);
+    link_named(p, device, KL_ETHERNET);
     if (strcmp(name, device) == 0) {
         wrong(p, &p->given[O_INTERFACENAME], "give the VLAN a name of its own",
             "a VLAN cannot have its parent's name");
@@ -397,7 +398,6 @@ static const char *build(struct parser *p)
     if (!kl_ks_vlan_name_ok(p->r, name, (unsigned)id))
         wrong(p, given(p, O_INTERFACENAME) ? &p->given[O_INTERFACENAME] : &p->given[O_VLANID],
             "EL7 takes names of the forms PARENT.ID and vlanID only", "not a VLAN's name");
-    link_named(p, device, KL_ETHERNET);
     struct kl_link *l = link_named(p, name, KL_VLAN);
     l->parent = device;
     l->vlan = (uint16_t)id;

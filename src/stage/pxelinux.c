@@ -83,7 +83,7 @@ bool kl_pxelinux_render(const struct kl_boot *b, struct kl_buf *out, struct kl_d
         }
     }
     struct kl_loader_rules mine = rules;
-    /* "BOOT_IMAGE=kernel " and "initrd=list " stand before the line. */
+    /* "BOOT_IMAGE=kernel " stands before the line, " initrd=list" behind it. */
     mine.adds = strlen("BOOT_IMAGE= ") + kernel.len;
     if (b->ninitrds)
         mine.adds += strlen("initrd= ") + initrds.len;

@@ -41,6 +41,23 @@ static struct kl_boot path_boot(bool armed, unsigned timeout)
         .timeout = timeout};
 }
 
+/* What tests/e2e/test_loaders.py boots in QEMU: with everything that a loader could trip over. */
+static struct kl_boot lab_boot(bool ipxe, bool armed)
+{
+    static const char *const urls[] = {"tftp://10.0.2.2/k/a.img", "tftp://10.0.2.2/k/b.img"};
+    static const char *const paths[] = {"/k/a.img", "/k/b.img"};
+    return (struct kl_boot){.host = "h",
+        .kernel = ipxe ? "tftp://10.0.2.2/k/vmlinuz" : "/k/vmlinuz",
+        .initrds = ipxe ? urls : paths,
+        .ninitrds = 2,
+        .cmdline = "bond=bond0:enp3s0,enp7s0:mode=active-backup,arp_ip_target=192.0.2.1;192.0.2.2 "
+                   "ip=[2001:db8:11::31:0]::[2001:db8:11::1]:64:h:bond0:none a=b&c a=$x a={y} "
+                   "a=<z> a=p|q inst.ks=http://[2001:db8:20::20]/host/h/ks.cfg?x=1#y "
+                   "earlyprintk=serial,ttyS0 console=ttyS0 panic=-1",
+        .armed = armed,
+        .report = ipxe ? "http://10.0.2.2:8080/report" : NULL};
+}
+
 static void golden(void **state)
 {
     (void)state;
@@ -59,6 +76,12 @@ static void golden(void **state)
         {"armed-menu.pxelinux", 2, path_boot(true, 10)},
         {"armed-at-once.pxelinux", 2, path_boot(true, 0)},
         {"disarmed.pxelinux", 2, path_boot(false, 10)},
+        {"lab-armed.ipxe", 0, lab_boot(true, true)},
+        {"lab-armed.grub", 1, lab_boot(false, true)},
+        {"lab-armed.pxelinux", 2, lab_boot(false, true)},
+        {"lab-disarmed.ipxe", 0, lab_boot(true, false)},
+        {"lab-disarmed.grub", 1, lab_boot(false, false)},
+        {"lab-disarmed.pxelinux", 2, lab_boot(false, false)},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct kl_buf out KL_BUF_SCOPE = {0};
@@ -143,7 +166,7 @@ static void what_a_loader_can_load(void **state)
         }
 }
 
-/* What the loader puts before the line counts: 2046 bytes in all, no more. */
+/* What the loader adds to the line counts: 2046 bytes in all, no more. */
 static void the_longest_line(void **state)
 {
     (void)state;
