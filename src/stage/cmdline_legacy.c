@@ -150,6 +150,31 @@ static const char *methods(struct kl_line *l, const struct kl_link *link)
     return NULL;
 }
 
+/* Is the kickstart fetched from a neighbour, so that no route is needed? */
+static bool kickstart_is_near(const struct kl_line *l, const struct kl_ip *ip)
+{
+    struct kl_url u;
+    const char *why;
+    if (!l->what->kickstart || !kl_url_parse(l->what->kickstart, &u, &why) || !u.addr.family)
+        return false;
+    for (size_t k = 0; k < ip->naddresses; k++)
+        if (kl_prefix_has(&ip->addresses[k], &u.addr))
+            return true;
+    return false;
+}
+
+/* quirk 1: EL7 calls an interface online when its static address is set, whether or not a router
+ * has been heard. */
+static void check_ra(struct kl_line *l, const struct kl_link *link)
+{
+    if (l->r->el == 7 && link->ip6.method == KL_STATIC && l->what->kickstart &&
+        link->ip6.gateway == KL_GATEWAY_LEARNT && !kickstart_is_near(l, &link->ip6))
+        kl_line_warn(l, link, "ra-race",
+            "say the gateway's address, or serve the kickstart from a neighbour",
+            "its dracut does not wait for a router's advertisement before it fetches the "
+            "kickstart, and then finds the network unreachable");
+}
+
 static bool check_family(struct kl_line *l, const struct kl_link *link, int family)
 {
     const struct kl_ip *ip = family == 4 ? &link->ip4 : &link->ip6;
@@ -204,6 +229,7 @@ void kl_legacy_ip(struct kl_line *l, const struct kl_link *link)
     const char *words = four && six ? methods(l, link) : NULL;
     if (!words)
         return;
+    check_ra(l, link);
     l->nip++;
     struct kl_tail tail = kl_line_tail(
         kl_legacy_sets_mtu(l->r, link) ? link->mtu : 0, wants_mac(link) ? &link->mac : NULL);
