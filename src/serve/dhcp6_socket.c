@@ -44,6 +44,9 @@ struct kl_dhcp6 {
     size_t nports;
     int links; /* netlink: tells of new links; -1 where interfaces are listed */
     struct event *links_event;
+    /* For the log: the name of the interface that was asked last. A link event forgets it. */
+    unsigned named;
+    char name[IF_NAMESIZE];
 };
 
 static const char *const groups[] = {"ff02::1:2", "ff05::1:3"};
@@ -241,20 +244,30 @@ static bool is_armed(void *arg, const char *host)
     return kl_serve_armed(d->serve, host);
 }
 
+static const char *interface_name(struct kl_dhcp6 *d, unsigned ifindex)
+{
+    if (d->named != ifindex || !ifindex) {
+        d->named = ifindex;
+        if (!if_indextoname(ifindex, d->name))
+            memcpy(d->name, "?", 2);
+    }
+    return d->name;
+}
+
 /* One line: who, how that is known, what was asked and answered, and why not more. */
 static void log_answer(
-    const struct kl_dhcp6 *d, const struct kl_dhcp6_request *in, const struct kl_dhcp6_said *said)
+    struct kl_dhcp6 *d, const struct kl_dhcp6_request *in, const struct kl_dhcp6_said *said)
 {
     struct kl_buf b KL_BUF_SCOPE = {0};
-    char addr[KL_ADDR_TEXT], mac[KL_MAC_TEXT], name[IF_NAMESIZE];
+    char addr[KL_ADDR_TEXT], mac[KL_MAC_TEXT];
     const struct kl_host *h = said->client.host;
     kl_buf_addf(&b, "asked=%s answered=%s", kl_dhcp6_type_name(said->asked),
         said->answered ? kl_dhcp6_type_name(said->answered) : "nothing");
     kl_buf_addf(&b, " by=%s", kl_clue_name(said->client.by));
     if (said->client.mac.set)
         kl_buf_addf(&b, " mac=%s", kl_mac_text(&said->client.mac, mac));
-    kl_buf_addf(&b, " from=%s%%%s", kl_addr_text(&in->source, addr),
-        if_indextoname(in->ifindex, name) ? name : "?");
+    kl_buf_addf(
+        &b, " from=%s%%%s", kl_addr_text(&in->source, addr), interface_name(d, in->ifindex));
     if (said->relays)
         kl_buf_addf(&b, " relays=%u", said->relays);
     if (said->arch != 0xffff)
@@ -393,6 +406,7 @@ static void on_links(evutil_socket_t fd, short what, void *arg)
     /* What changed does not matter: joining twice does no harm. */
     while (recv(fd, bytes, sizeof bytes, 0) > 0 || errno == ENOBUFS)
         ;
+    d->named = 0;
     join_all(d->ports[0].fd);
 }
 
