@@ -18,12 +18,15 @@ struct stripped {
     struct kl_buf *text; /* what is the user's own */
     size_t at;           /* where the network section goes */
     bool found;          /* ... because `network` commands were there */
+    bool own;            /* sections of Kickline's own were there */
     size_t section;      /* start of the first %section; SIZE_MAX: none */
     unsigned includes;   /* line of the first %include; 0: none */
     unsigned open;       /* line of a %section that has no %end; 0: none */
 };
 
-static void strip(const char *user, struct stripped *out)
+/* `place`: where in `user` the network section is to go, if that is known already; else SIZE_MAX.
+ */
+static void strip(const char *user, size_t place, struct stripped *out)
 {
     struct kl_ks_scan scan = kl_ks_scan(user);
     struct kl_ks_unit u;
@@ -36,10 +39,11 @@ static void strip(const char *user, struct stripped *out)
             out->text->s[--out->text->len] = '\0';
         bool network =
             u.kind == KL_KS_NETWORK || (u.kind == KL_KS_OWN && strcmp(u.own, "network") == 0);
-        if (network && !out->found) {
+        if ((place == SIZE_MAX ? network : (size_t)(u.start - user) >= place) && !out->found) {
             out->found = true;
             out->at = out->text->len;
         }
+        out->own |= u.kind == KL_KS_OWN;
         if (u.kind == KL_KS_NETWORK || u.kind == KL_KS_OWN)
             continue;
         if (u.kind == KL_KS_SECTION && out->section == SIZE_MAX)
@@ -50,7 +54,27 @@ static void strip(const char *user, struct stripped *out)
     }
     out->open = scan.in_section ? section : 0;
     if (!out->found)
-        out->at = out->section != SIZE_MAX ? out->section : out->text->len;
+        out->at = out->section != SIZE_MAX && place == SIZE_MAX ? out->section : out->text->len;
+}
+
+/* Until nothing is left to take out: what stood around one section may, without it, be another. */
+static void strip_all(const char *user, struct kl_buf *text, struct stripped *out)
+{
+    struct kl_buf from KL_BUF_SCOPE = {0};
+    size_t place = SIZE_MAX;
+    unsigned includes = 0;
+    kl_buf_add(&from, user);
+    do {
+        kl_buf_clear(text);
+        *out = (struct stripped){.text = text};
+        strip(from.s, place, out);
+        if (out->found || place != SIZE_MAX)
+            place = out->at;
+        includes = includes ? includes : out->includes;
+        kl_buf_clear(&from);
+        kl_buf_addn(&from, kl_buf_text(text), text->len);
+    } while (out->own);
+    out->includes = includes;
 }
 
 static const char *line_end(const char *text)
@@ -96,9 +120,9 @@ bool kl_kickstart_render(const struct kl_intent *i, const struct kl_release *r, 
 {
     struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
     struct kl_buf own KL_BUF_SCOPE = {0}, lines KL_BUF_SCOPE = {0}, text KL_BUF_SCOPE = {0};
-    struct stripped s = {.text = &own};
+    struct stripped s;
     user = user ? user : "";
-    strip(user, &s);
+    strip_all(user, &own, &s);
     if (s.includes)
         kl_diag(d, KL_NOTE, "kickstart-include", (struct kl_place){user_file, s.includes, 1, 1},
             "see that what it includes has no network command",

@@ -2,6 +2,7 @@
 NetworkManager, and Kickline's scripts in a kickstart to a shell."""
 import configparser
 import re
+import shlex
 import subprocess
 import time
 from pathlib import Path
@@ -61,6 +62,26 @@ def test_networkmanager_understands_every_keyfile(lab):
                     if (section, key, value) == ("connection", "autoconnect", "true"):
                         continue  # the default, which is not written
                     assert got.get(section, {}).get(key) == value, (release, path, section, key)
+            count += 1
+    assert count >= 30
+
+
+def test_a_shell_reads_every_ifcfg_file(lab):
+    """initscripts reads ifcfg files by sourcing them: each variable has the value that stands
+    there, and nothing else happens."""
+    node = lab.node("n")
+    count = 0
+    for golden in [*GOLDEN.glob("*.ol-7.2.system"), *GOLDEN.glob("*.rhel-8.10.system")]:
+        for path, text in files(golden.name.removesuffix(".system")).items():
+            if "/ifcfg-" not in path:
+                continue
+            node.write("/tmp/ifcfg", text)
+            p = node.run(["env", "-i", "bash", "-eu", "-c",
+                          "set -a; . /tmp/ifcfg; /usr/bin/env -u PWD -u SHLVL -u _"])
+            assert not p.stderr
+            got = dict(line.split("=", 1) for line in p.stdout.splitlines())
+            want = dict(shlex.split(line)[0].split("=", 1) for line in text.splitlines())
+            assert got == want, path
             count += 1
     assert count >= 30
 
