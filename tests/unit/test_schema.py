@@ -179,6 +179,47 @@ def test_schema_knows_the_releases(tmp_path):
         assert any(release.startswith(distro + "-") for release in known)
 
 
+SCALARS = r"""
+"a\tb\u00e9"
+'it''s
+      folded
+
+      twice'
+"x\
+      y  z"
+|
+      block
+      text
+>-
+      folded
+      more
+
+      new
+plain
+      on two lines
+"tail\\"
+'a''b''c'
+'"'
+"'"
+plain words # and a comment
+"two\nlines"
+é☃
+"""
+
+
+def test_texts_are_what_pyyaml_reads(tmp_path):
+    """Every style of scalar, through the loader's own words for a text where it wants none."""
+    scalars = re.split(r"\n(?! |\n)", SCALARS.strip("\n"))
+    assert len(scalars) == 13
+    path = tmp_path / "k.yaml"
+    path.write_text("server: {address: 192.0.2.1}\nprofiles:\n" + "".join(
+        f"  p{i}:\n    sshd: {scalar}\n" for i, scalar in enumerate(scalars)))
+    ok, said = load(path)[0]
+    assert not ok
+    got = re.findall(r"wrong-type expected true or false, but this is '(.*?)'\n(?=diag|$)", said, re.S)
+    assert got == [profile["sshd"] for profile in parse(path)["profiles"].values()]
+
+
 # --- the order of keys ---------------------------------------------------------------------------
 
 
