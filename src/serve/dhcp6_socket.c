@@ -18,6 +18,7 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -29,7 +30,7 @@ enum { RECEIVE_BUFFER = 4 << 20, PACKETS_AT_ONCE = 64 };
 
 struct port {
     int fd;
-    const char *interface; /* NULL: all */
+    char interface[IF_NAMESIZE]; /* "": all */
     struct event *event;
     struct kl_dhcp6 *owner;
 };
@@ -39,7 +40,6 @@ struct kl_dhcp6 {
     uint8_t duid[KL_DHCP6_DUID];
     size_t nduid;
     struct kl_neighbours *neighbours;
-    struct kl_snapshot *held; /* names the interfaces, so it stays for as long as the sockets */
     struct port *ports;
     size_t nports;
     int links; /* netlink: tells of new links; -1 where interfaces are listed */
@@ -124,9 +124,10 @@ static bool set(int fd, int level, int option, int value)
 
 static bool open_port(struct port *p, char **why)
 {
-    const char *on = p->interface ? p->interface : "all interfaces";
-    unsigned ifindex = p->interface ? if_nametoindex(p->interface) : 0;
-    if (p->interface && !ifindex) {
+    bool one = *p->interface;
+    const char *on = one ? p->interface : "all interfaces";
+    unsigned ifindex = one ? if_nametoindex(p->interface) : 0;
+    if (one && !ifindex) {
         say(why,
             "dhcp6: there is no interface '%s': mend server.interfaces, or create it before the "
             "server starts",
@@ -139,8 +140,8 @@ static bool open_port(struct port *p, char **why)
             strerror(errno));
         return false;
     }
-    if (p->interface && setsockopt(p->fd, SOL_SOCKET, SO_BINDTODEVICE, p->interface,
-                            (socklen_t)strlen(p->interface) + 1)) {
+    if (one && setsockopt(p->fd, SOL_SOCKET, SO_BINDTODEVICE, p->interface,
+                   (socklen_t)strlen(p->interface) + 1)) {
         say(why, "dhcp6: cannot bind to interface %s: %s", on, strerror(errno));
         return false;
     }
@@ -160,7 +161,7 @@ static bool open_port(struct port *p, char **why)
                                 : "");
         return false;
     }
-    if (!p->interface)
+    if (!one)
         join_all(p->fd);
     else if (!join(p->fd, ifindex)) {
         say(why, "dhcp6: cannot join multicast groups on %s: %s: is IPv6 switched off on it?", on,
@@ -181,11 +182,24 @@ static bool open_links(struct kl_dhcp6 *d, char **why)
     return true;
 }
 
-static bool open_all(struct kl_dhcp6 *d, char **why)
+static bool open_ports(struct kl_dhcp6 *d, const struct kl_server *server, char **why)
 {
-    const struct kl_server *server = &kl_snapshot_fleet(d->held)->server;
     size_t n = server->ninterfaces ? server->ninterfaces : 1;
     d->ports = kl_xmalloc(n * sizeof *d->ports);
+    while (d->nports < n) {
+        struct port *p = &d->ports[d->nports];
+        *p = (struct port){.fd = -1, .owner = d};
+        if (server->ninterfaces)
+            snprintf(p->interface, sizeof p->interface, "%s", server->interfaces[d->nports]);
+        d->nports++;
+        if (!open_port(p, why))
+            return false;
+    }
+    return server->ninterfaces || open_links(d, why);
+}
+
+static bool open_all(struct kl_dhcp6 *d, const struct kl_server *server, char **why)
+{
     if (!make_duid(d)) {
         say(why, "dhcp6: no server identifier: neither /etc/machine-id nor an Ethernet interface");
         return false;
@@ -195,24 +209,17 @@ static bool open_all(struct kl_dhcp6 *d, char **why)
         say(why, "dhcp6: cannot ask for the neighbour table: %s", strerror(errno));
         return false;
     }
-    for (; d->nports < n; d->nports++) {
-        struct port *p = &d->ports[d->nports];
-        *p = (struct port){.fd = -1,
-            .interface = server->ninterfaces ? server->interfaces[d->nports] : NULL,
-            .owner = d};
-        if (!open_port(p, why)) {
-            d->nports++;
-            return false;
-        }
-    }
-    return server->ninterfaces || open_links(d, why);
+    return open_ports(d, server, why);
 }
 
 struct kl_dhcp6 *kl_dhcp6_open(struct kl_serve *s, char **why)
 {
     struct kl_dhcp6 *d = kl_xmalloc(sizeof *d);
-    *d = (struct kl_dhcp6){.serve = s, .held = kl_serve_take(s), .links = -1};
-    if (open_all(d, why))
+    *d = (struct kl_dhcp6){.serve = s, .links = -1};
+    struct kl_snapshot *now = kl_serve_take(s);
+    bool ok = open_all(d, &kl_snapshot_fleet(now)->server, why);
+    kl_serve_give(now);
+    if (ok)
         return d;
     kl_dhcp6_close(d);
     return NULL;
@@ -234,7 +241,6 @@ void kl_dhcp6_close(struct kl_dhcp6 *d)
     if (d->links >= 0)
         close(d->links);
     kl_neighbours_close(d->neighbours);
-    kl_serve_give(d->held);
     free(d);
 }
 
