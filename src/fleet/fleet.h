@@ -69,7 +69,7 @@ struct kl_fleet {
     const struct kl_host *hosts; /* sorted by name */
     size_t nhosts;
     const char *file;             /* the inventory's path, as shown */
-    struct kl_fleet_index *index; /* private to fleet.c */
+    struct kl_fleet_index *index; /* private to index.c */
 };
 
 /* Loads `path` and all that it includes. NULL when there is any error: then `d` says them all.

@@ -300,7 +300,7 @@ void kl_read_setting(
 
 /* --- blocks ------------------------------------------------------------------------------------*/
 
-/* `inherits` is a key only where `name` is: in a profile. */
+/* Only a profile has the key `inherits`. */
 static struct kl_block *read_block(
     struct kl_load *l, const struct kl_node *n, const char *what, bool profile)
 {

@@ -31,7 +31,8 @@ def answers(tmp_path, questions):
     image, version = initrd.kernel()
     modules = labs.TESTBED / "usr/lib/modules" / version / "kernel"
     init = tmp_path / "init"
-    subprocess.run(["cc", "-static", "-O1", "-o", init, TOP / "tests/e2e/bonding_driver.c"], check=True)
+    source = TOP / "tests/e2e/bonding_driver.c"
+    subprocess.run(["cc", "-static", "-O1", "-o", init, source], check=True)
     archive = tmp_path / "initrd"
     archive.write_bytes(cpio({
         "dev": (0o40755, b""),
@@ -58,8 +59,9 @@ def answers(tmp_path, questions):
 
 
 def test_the_driver_takes_what_we_take(tmp_path):
-    run = subprocess.run([CHECK / "tests/unit/bond-words"], capture_output=True, text=True, check=True)
-    ours = {tuple(line.split()[:3]): line.endswith(" 1") for line in run.stdout.splitlines()}
+    words = subprocess.run([CHECK / "tests/unit/bond-words"], stdout=subprocess.PIPE, text=True,
+                           check=True).stdout
+    ours = {tuple(line.split()[:3]): line.endswith(" 1") for line in words.splitlines()}
     assert len(ours) > 800
     theirs = answers(tmp_path, list(ours))
     assert set(theirs) == set(ours)
