@@ -368,9 +368,9 @@ def test_hostile_packets_are_dropped_and_counted(link, lab):
         assert reason in last, reason
 
 
-def test_firmware_and_ipxe_are_one_host(lab):
-    """OVMF by PXE over IPv6, then the iPXE that it loads: other DUIDs, other IAIDs, one host, one
-    address; and the loader gets the script that the firmware does not."""
+@pytest.fixture
+def boot(lab):
+    """A link with a router, and a place for the server: the server's node."""
     node, router = lab.node("server"), lab.node("router")
     lab.bridge("lan")
     lab.attach("lan", node, "eth0")
@@ -378,6 +378,13 @@ def test_firmware_and_ipxe_are_one_host(lab):
     node.addr("eth0", "2001:db8:11::20/64")
     router.addr("eth0", "2001:db8:11::1/64")
     router.radvd("eth0", "2001:db8:11::/64")
+    return node
+
+
+def test_firmware_and_ipxe_are_one_host(boot, lab):
+    """OVMF by PXE over IPv6, then the iPXE that it loads: other DUIDs, other IAIDs, one host, one
+    address; and the loader gets the script that the firmware does not."""
+    node = boot
     server = Server(lab, node)
     capture = node.capture("eth0", "udp port 546 or udp port 547")
     machine = guest.Guest(lab, "newbox", [("lan", MAC)], uuid=UUID, memory=256)
@@ -396,6 +403,19 @@ def test_firmware_and_ipxe_are_one_host(lab):
     assert len({duid for duid, _ in ids}) == 2  # UUIDs in both byte orders
     assert len({iaid for _, iaid in ids}) >= 2
     assert not server.said("warning")
+    server.stop()
+
+
+def test_firmware_of_a_host_that_is_not_armed_goes_on(boot, lab):
+    """It gets its address and no boot file, and so gives PXE up at once: silence would have cost a
+    minute of every start from disk."""
+    server = Server(lab, boot, arm=False)
+    machine = guest.Guest(lab, "newbox", [("lan", MAC)], uuid=UUID, memory=256)
+    server.wait("asked=solicit", "stage=firmware", f"address={ADDRESS}",
+                'why="no boot file: not armed, boots its own disk"', timeout=60)
+    lab.wait("the firmware to go on", lambda: machine.said("failed to load Boot0001"), 20)
+    machine.process.stop()
+    assert not server.said("boot=") and not server.said("stage=loader")
     server.stop()
 
 

@@ -1019,7 +1019,9 @@ static void captured(void **state)
         if (strncmp(e->d_name, "ipxe", 4) == 0)
             assert_string_equal(a.said.stage, "loader");
         if (strncmp(e->d_name, "pxe-solicit", 11) == 0)
-            assert_string_equal(a.said.stage, "firmware");
+            assert_string_equal(url(&a, text), "tftp://[2001:db8:20::20]/boot/ipxe.efi");
+        if (strncmp(e->d_name, "http-", 5) == 0)
+            assert_string_equal(url(&a, text), "http://[2001:db8:20::20]/boot/ipxe.efi");
         free(bytes);
         seen++;
     }
