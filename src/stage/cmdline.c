@@ -94,7 +94,7 @@ const char *kl_line_host(struct kl_line *l, const struct kl_link *link, bool ip6
 {
     if (!kl_line_has_host(l, link))
         return "";
-    if (!plain_name(l->i->hostname))
+    if (!plain_name(l->i->hostname) || strchr(l->i->hostname, '_'))
         kl_line_refuse(l, NULL, "hostname", "use letters, digits, '-' and '.'",
             "the host name '%s' cannot stand in an ip= argument", l->i->hostname);
     l->host_said = true; /* or never: the first such ip= is the one that is split */

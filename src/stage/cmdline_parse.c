@@ -175,18 +175,41 @@ static void read_ifname(struct kl_reading *r, const struct kl_word *w)
     kl_reading_link(r, name, w->at)->link.mac = mac;
 }
 
-/* A port is a link too. */
-static void take_ports(
-    struct kl_reading *r, const struct kl_word *w, struct kl_seen *s, const char *list)
+/* NetworkManager's port belongs to the controller that named it last. */
+static void leave_controllers(struct kl_reading *r, const char *port)
 {
-    const char *name = s->link.name;
+    for (size_t k = 0; k < r->nseen; k++) {
+        struct kl_link *l = &r->seen[k].link;
+        size_t kept = 0;
+        for (size_t p = 0; p < l->nports; p++)
+            if (strcmp(l->ports[p], port) != 0)
+                l->ports[kept++] = l->ports[p];
+        l->nports = kept;
+    }
+}
+
+/* A port is a link too. A second bond= of one name adds to the first in NetworkManager, and takes
+ * its place in dracut. */
+static void take_ports(
+    struct kl_reading *r, const struct kl_word *w, const char *name, const char *list)
+{
     size_t n;
     const char **ports = names(r, list, &n);
-    for (size_t k = 0; k < n; k++)
+    struct kl_seen *s = kl_reading_link(r, name, w->at);
+    s->profile = true;
+    if (!is_nm(r)) {
+        s->link.nports = s->link.noptions = 0;
+        s->link.mode = 0;
+        s->link.mtu = 0;
+    }
+    for (size_t k = 0; k < n; k++) {
         kl_reading_link(r, ports[k], w->at)->profile = true;
-    s = kl_reading_link(r, name, w->at);
-    s->link.ports = ports;
-    s->link.nports = n;
+        if (is_nm(r))
+            leave_controllers(r, ports[k]);
+        struct kl_link *l = &kl_reading_link(r, name, w->at)->link;
+        l->ports = kl_grow(r->a, l->ports, l->nports, sizeof *l->ports);
+        l->ports[l->nports++] = ports[k];
+    }
 }
 
 /* `mode=mode=6`: legacy dracut takes what stands before the first and after the last '=', while
@@ -274,11 +297,7 @@ static void read_bond(struct kl_reading *r, const struct kl_word *w)
         return;
     }
     const char *name = *f[0] ? f[0] : "bond0";
-    kl_reading_link(r, name, w->at)->profile = true;
-    take_ports(r, w, kl_reading_link(r, name, w->at),
-        n > 1 && *f[1] ? f[1]
-        : is_nm(r)     ? "eth0"
-                       : "eth0,eth1");
+    take_ports(r, w, name, n > 1 && *f[1] ? f[1] : is_nm(r) ? "eth0" : "eth0,eth1");
     struct kl_seen *s = kl_reading_link(r, name, w->at);
     s->link.kind = KL_BOND;
     size_t nopt;
@@ -299,8 +318,7 @@ static void read_bridge(struct kl_reading *r, const struct kl_word *w)
         return;
     }
     const char *name = *f[0] ? f[0] : "br0";
-    kl_reading_link(r, name, w->at)->profile = true;
-    take_ports(r, w, kl_reading_link(r, name, w->at), n > 1 && *f[1] ? f[1] : "eth0");
+    take_ports(r, w, name, n > 1 && *f[1] ? f[1] : "eth0");
     kl_reading_link(r, name, w->at)->link.kind = KL_BRIDGE;
 }
 
@@ -319,7 +337,8 @@ static void read_vlan(struct kl_reading *r, const struct kl_word *w)
             "its name says no VLAN id to this release's initrd, so it is not made");
         return;
     }
-    kl_reading_link(r, f[1], w->at)->profile = true;
+    struct kl_seen *parent = kl_reading_link(r, f[1], w->at);
+    parent->profile = parent->vlan_parent = true;
     struct kl_seen *s = kl_reading_link(r, f[0], w->at);
     s->profile = true;
     s->link.kind = KL_VLAN;
@@ -371,9 +390,16 @@ static void read_nameserver(struct kl_reading *r, const struct kl_word *w)
         kl_reading_dns(r, &a);
 }
 
+/* Where a route goes that names no interface. NetworkManager takes the first profile there is, and
+ * makes one for any NIC if there is none. */
 static const char *default_interface(const struct kl_reading *r)
 {
-    return r->bootdev ? r->bootdev : r->first_ip;
+    if (r->bootdev || r->first_ip)
+        return r->bootdev ? r->bootdev : r->first_ip;
+    for (size_t k = 0; is_nm(r) && k < r->nseen; k++)
+        if (r->seen[k].profile)
+            return r->seen[k].link.name;
+    return is_nm(r) ? KL_ANY_INTERFACE : NULL;
 }
 
 static void read_route(struct kl_reading *r, const struct kl_word *w)
@@ -446,6 +472,12 @@ static void read_rest(struct kl_reading *r)
         r->bootdev = bootdev->value;
         kl_reading_link(r, r->bootdev, bootdev->at)->profile = true;
     }
+    const struct kl_word *neednet = last(r, "rd.neednet");
+    bool any = !is_nm(r) || !neednet || kl_streq(neednet->value, "0");
+    for (size_t k = 0; k < r->nseen; k++)
+        any |= r->seen[k].profile;
+    if (!any) /* rd.neednet=1 alone: every NIC by DHCP */
+        kl_reading_link(r, KL_ANY_INTERFACE, neednet->at)->profile = true;
     for (size_t k = 0; k < r->nwords; k++) {
         if (strcmp(r->words[k].key, "nameserver") == 0)
             read_nameserver(r, &r->words[k]);

@@ -21,9 +21,10 @@ enum kl_nm_state { KL_NM_TRIED, KL_NM_AUTO, KL_NM_MANUAL, KL_NM_DISABLED };
 struct kl_seen {
     struct kl_link link;
     bool has_ip;               /* an ip= names it */
+    bool vlan_parent;          /* a vlan= stands on it */
     bool profile;              /* NetworkManager makes a profile of it */
     bool dhcp6;                /* IPv6 was asked for by the word dhcp6 */
-    bool dns6;                 /* an ip= of it ends in an IPv6 name server */
+    bool dns4, dns6;           /* an ip= of it ends in a name server of this family */
     enum kl_nm_state nm4, nm6; /* NetworkManager alone */
 };
 

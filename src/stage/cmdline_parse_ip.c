@@ -18,6 +18,9 @@ static bool one_of(const char *word, const char *const *list)
 
 static void add_address(struct kl_reading *r, struct kl_ip *ip, struct kl_prefix p)
 {
+    for (size_t k = 0; k < ip->naddresses; k++)
+        if (kl_prefix_eq(&ip->addresses[k], &p))
+            return;
     ip->addresses = kl_grow(r->a, ip->addresses, ip->naddresses, sizeof p);
     ip->addresses[ip->naddresses++] = p;
 }
@@ -102,6 +105,7 @@ static bool tail_dns(struct kl_reading *r, const struct fields *f, struct kl_see
         if ((k == 0 && r->r->engine != KL_ENGINE_NM && !digit) || !kl_addr_parse(f->tail[k], &a))
             break;
         kl_reading_dns(r, &a);
+        s->dns4 |= a.family == 4;
         s->dns6 |= a.family == 6;
         any = true;
     }
@@ -151,6 +155,15 @@ static struct fields cluster(struct kl_reading *r, const char *address)
         .method = "none"};
 }
 
+/* NEEDBOOTDEV of parse-ip-opts.sh. */
+static bool several_ip(struct kl_reading *r)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < r->nwords; k++)
+        n += kl_streq(r->words[k].key, "ip") && !kl_streq(r->words[k].value, "ibft");
+    return n > 1 && !kl_streq(single(r, "rd.neednet"), "0");
+}
+
 /* parse-ip-opts.sh stops the boot for some mistakes ("die"). */
 static bool dies(
     struct kl_reading *r, const struct kl_word *w, const char *method, const struct fields *f)
@@ -165,6 +178,8 @@ static bool dies(
         why = "an address without a netmask (or, for IPv6, a prefix length in the fourth field)";
     else if (one_of(method, dhcp) && *f->client)
         why = "DHCP with an address";
+    else if (one_of(method, dhcp) && !*f->interface && several_ip(r))
+        why = "DHCP for any interface beside other ip= arguments";
     else if (!is_static && !one_of(method, dhcp) && !one_of(method, other) &&
              !(kl_streq(method, "either6") && r->r->engine == KL_ENGINE_DRACUT_049))
         why = kl_sprintf(r->a, "a method '%s'", method);
@@ -327,6 +342,18 @@ static bool nm_short(const struct kl_reading *r, const char **f, size_t n)
     return nm_method(r, f[1]);
 }
 
+/* nm_utils_ip4_netmask_to_prefix(): where the last bit stands, whatever is before it. */
+static bool nm_netmask(const char *s, uint8_t *len)
+{
+    struct kl_addr a;
+    if (!kl_addr_parse(s, &a) || a.family != 4)
+        return false;
+    *len = 32;
+    for (int bit = 31; bit >= 0 && !(a.bytes[bit / 8] >> (7 - bit % 8) & 1); bit--)
+        *len = (uint8_t)bit;
+    return true;
+}
+
 /* The prefix length: of the mask field, else within the client field, else by default. */
 static uint8_t nm_length(struct kl_reading *r, const struct kl_word *w, const struct fields *f,
     const struct kl_addr *a, const char *inside)
@@ -334,7 +361,7 @@ static uint8_t nm_length(struct kl_reading *r, const struct kl_word *w, const st
     unsigned long len = 0;
     uint8_t dotted;
     unsigned long most = a->family == 4 || r->r->nm_minor < 30 ? 32 : 128;
-    if (*f->mask && a->family == 4 && kl_netmask_parse(f->mask, &dotted))
+    if (*f->mask && a->family == 4 && nm_netmask(f->mask, &dotted))
         return dotted;
     if (*f->mask && kl_number(f->mask, most, &len))
         return (uint8_t)len;
@@ -425,12 +452,12 @@ static const char *nm_known_method(struct kl_reading *r, const struct kl_word *w
     return method ? method : "auto";
 }
 
-/* Letters, digits, '-', '_' and single dots within (systemd's hostname_is_valid); else it is as if
+/* Letters, digits, '-' and single dots within (systemd's hostname_is_valid); else it is as if
  * there were none. */
 static bool nm_host(const char *s)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                  "0123456789-_.";
+                                  "0123456789-.";
     size_t len = strlen(s);
     return len && len <= 64 && strspn(s, allowed) == len && s[0] != '.' && s[0] != '-' &&
            s[len - 1] != '.' && s[len - 1] != '-' && !strstr(s, "..");
@@ -453,6 +480,8 @@ void kl_read_ip_nm(struct kl_reading *r, const struct kl_word *w)
     size_t n = kl_reading_split(r, w->value ? w->value : "", split, FIELDS);
     struct fields f = {"", "", "", "", "", split[0], {NULL}, 0};
     struct kl_prefix p;
+    if (n == 2 && !*split[1])
+        n = 1; /* nothing behind the only colon: a method word, whatever it was meant to be */
     if (n == 1 && !*split[0])
         return;
     if (n > 1)
@@ -483,12 +512,13 @@ void kl_read_ip_nm(struct kl_reading *r, const struct kl_word *w)
 static void settle(struct kl_reading *r, struct kl_seen *s)
 {
     struct kl_ip *four = &s->link.ip4, *six = &s->link.ip6;
-    if (s->dns6 && s->nm6 == KL_NM_DISABLED) {
+    bool lost4 = s->dns4 && s->nm4 == KL_NM_DISABLED, lost6 = s->dns6 && s->nm6 == KL_NM_DISABLED;
+    if (lost4 || lost6) {
         kl_diag(r->d, KL_WARNING, "profile-lost", s->link.at, "use nameserver=",
-            "NetworkManager drops the whole profile of %s: its ip= ends in an IPv6 name server, "
-            "and IPv6 is off (quirk 32)",
-            s->link.name);
-        s->nm4 = KL_NM_DISABLED;
+            "NetworkManager drops the whole profile of %s: its ip= ends in an IPv%d name server, "
+            "and IPv%d is off (quirk 32)",
+            s->link.name, lost4 ? 4 : 6, lost4 ? 4 : 6);
+        s->nm4 = s->nm6 = KL_NM_DISABLED;
     }
     four->method = s->nm4 == KL_NM_DISABLED ? KL_OFF : s->nm4 == KL_NM_MANUAL ? KL_STATIC : KL_DHCP;
     if (s->nm6 == KL_NM_MANUAL)
@@ -513,10 +543,7 @@ static void settle(struct kl_reading *r, struct kl_seen *s)
  * profile (quirk 30). */
 static bool is_bare_parent(const struct kl_reading *r, const struct kl_seen *s)
 {
-    for (size_t k = 0; k < r->nseen; k++)
-        if (kl_streq(r->seen[k].link.parent, s->link.name))
-            return !s->has_ip && r->r->nm_minor >= 30;
-    return false;
+    return s->vlan_parent && !s->has_ip && r->r->nm_minor >= 30;
 }
 
 static bool is_port(const struct kl_reading *r, const char *name)
