@@ -99,7 +99,8 @@ class Progress:
     def waiting(self, text):
         if self.tty:
             elapsed = time.monotonic() - self.began
-            print(f"\r\033[K\033[2m{elapsed:6.1f} s  ... {text}\033[0m", end="", flush=True)
+            line = f"{elapsed:6.1f} s  ... {text}"[:shutil.get_terminal_size().columns - 1]
+            print(f"\r\033[K\033[2m{line}\033[0m", end="", flush=True)
             self.hanging = True
 
     def text(self, text):
@@ -375,6 +376,7 @@ def main():
 
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="replace")  # a locale may have no box-drawing characters
     try:
         sys.exit(main())
     except (labs.LabError, OSError, ValueError) as e:
