@@ -18,6 +18,7 @@
 #include "serve/precond.h"
 
 #include <errno.h>
+#include <event2/event.h>
 #include <fcntl.h>
 #include <microhttpd.h>
 #include <pthread.h>
@@ -34,6 +35,7 @@ enum {
     CONNECTION_MEMORY = 16384,
     IDLE_SECONDS = 75, /* nothing moved for so long: EDK2 gives up after 5, curl never */
     SLOW_MS = 1000,    /* an answer that takes longer gets a second line when it ends */
+    KEPT_SECONDS = 10, /* an unused one is let go: it holds a file open, and its file system busy */
     KEPT = 1024,       /* responses that are kept, at most */
     SMALL = 32 * 1024, /* files up to this are kept in memory: one write instead of two */
     MOST_THREADS = 64,
@@ -44,6 +46,7 @@ struct kept {
     pthread_mutex_t lock;
     struct kl_identity id;
     const char *type;
+    time_t used;                   /* monotonic */
     struct MHD_Response *response; /* NULL: empty */
 };
 
@@ -52,6 +55,7 @@ struct kl_http {
     int fds[2]; /* -1: none, or handed to MHD */
     struct MHD_Daemon *daemons[2];
     atomic_uint busy;
+    struct event *sweep;
     struct kept kept[KEPT];
 };
 
@@ -203,6 +207,28 @@ static enum MHD_Result queue(struct MHD_Connection *c, unsigned status, struct M
     return ok;
 }
 
+static time_t monotonic(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return now.tv_sec;
+}
+
+static void on_sweep(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct kl_http *h = arg;
+    time_t before = monotonic() - KEPT_SECONDS;
+    for (struct kept *k = h->kept; k < h->kept + KEPT; k++) {
+        pthread_mutex_lock(&k->lock);
+        if (k->response && k->used < before) {
+            MHD_destroy_response(k->response);
+            k->response = NULL;
+        }
+        pthread_mutex_unlock(&k->lock);
+    }
+}
+
 /* A whole file: with the response that is kept for it, or a new one that is kept from now on. */
 static enum MHD_Result queue_file(struct kl_http *h, struct MHD_Connection *c,
     const struct kl_answer *a, const struct kl_identity *id)
@@ -219,6 +245,7 @@ static enum MHD_Result queue_file(struct kl_http *h, struct MHD_Connection *c,
         k->id = *id;
         k->type = a->type;
     }
+    k->used = monotonic();
     enum MHD_Result ok = k->response ? MHD_queue_response(c, 200, k->response) : MHD_NO;
     pthread_mutex_unlock(&k->lock);
     return ok;
@@ -511,7 +538,12 @@ bool kl_http_start(struct kl_http *h, char **why)
         }
         h->fds[i] = -1; /* MHD closes it */
     }
-    return true;
+    const struct timeval every = {KEPT_SECONDS / 2, 0};
+    h->sweep = event_new(kl_serve_events(h->serve), -1, EV_PERSIST, on_sweep, h);
+    if (h->sweep && event_add(h->sweep, &every) == 0)
+        return true;
+    *why = strdup("HTTP cannot set its timer: out of memory");
+    return false;
 }
 
 void kl_http_quiesce(struct kl_http *h)
@@ -540,6 +572,8 @@ void kl_http_close(struct kl_http *h)
         if (h->fds[i] >= 0)
             close(h->fds[i]);
     }
+    if (h->sweep)
+        event_free(h->sweep);
     for (size_t i = 0; i < KEPT; i++) {
         if (h->kept[i].response)
             MHD_destroy_response(h->kept[i].response);

@@ -175,16 +175,14 @@ static void on_packet(evutil_socket_t fd, short what, void *arg)
     (void)what;
     struct transfer *x = arg;
     uint8_t in[REQUEST];
-    for (int i = 0; i < REQUESTS_AT_ONCE && !kl_tftp_over(&x->tftp); i++) {
-        ssize_t n = recv(fd, in, sizeof in, 0);
-        if (n < 0) {
-            gone(x, errno);
-            break;
-        }
-        const char *why;
-        if (!kl_tftp_receive(&x->tftp, in, (size_t)n, now_ms(), &why))
-            kl_count(x->service->serve, why);
-    }
+    const char *why;
+    /* One at a time: in lockstep there is never a second, and asking would cost as much as the
+     * block that follows. */
+    ssize_t n = recv(fd, in, sizeof in, 0);
+    if (n < 0)
+        gone(x, errno);
+    else if (!kl_tftp_receive(&x->tftp, in, (size_t)n, now_ms(), &why))
+        kl_count(x->service->serve, why);
     pump(x);
     if (kl_tftp_over(&x->tftp))
         end(x);

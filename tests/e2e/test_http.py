@@ -1,4 +1,5 @@
 """HTTP against curl: IPv4 and IPv6, keep-alive, HEAD, ranges, conditions, and what is refused."""
+import os
 import re
 import threading
 
@@ -221,3 +222,16 @@ time.sleep(4)
     t.join()
     assert site.download(INITRD) == site.files[INITRD[1:]]
 
+
+def test_a_served_file_is_let_go(site):
+    """A tree can be removed or unmounted soon after: no file of it stays open."""
+    path = site.dir / "trees/c79/unloved"
+    path.write_bytes(bytes(100_000))
+    assert site.download("/trees/c79/unloved") == bytes(100_000)
+
+    def opened():
+        fds = f"/proc/{site.process.popen.pid}/fd"
+        return [t for t in map(lambda fd: os.readlink(f"{fds}/{fd}"), os.listdir(fds))
+                if "unloved" in t]
+    assert len(opened()) == 1  # kept for the next one who wants it
+    labs.wait("the file to be let go", lambda: not opened(), 30)
