@@ -325,7 +325,8 @@ static void choose_boot(struct answer *a)
     if ((size_t)n + (size_t)more >= room) {
         *s = '\0';
         said->why = "no boot file: the host's name is too long for a URL";
-    }
+    } else if (a->kind == FIRMWARE && a->env->fleet->server.tftp_port != 69)
+        said->why = "UEFI takes no TFTP port but 69"; /* OVMF 2022.11: PXE-E99 */
 }
 
 /* The boot file and, for HTTP boot, the vendor class without which EDK2 drops the message; for PXE

@@ -62,7 +62,7 @@ struct kl_dhcp6_said {
     struct kl_addr gave; /* family 0: no address */
     char boot[300];      /* boot file URL; "": none */
     bool armed;          /* asked only when it matters */
-    const char *why;     /* in English: why no address, or no boot file; NULL: nothing to explain */
+    const char *why;     /* in English: why no address or boot file, or why it will not do; NULL */
     char warning[200];   /* what an operator should look at; "": nothing */
 };
 

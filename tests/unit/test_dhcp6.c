@@ -1182,6 +1182,7 @@ static void a_server_without_ipv6_or_programs(void **state)
     other.server.tftp_port = 6969;
     a.len = kl_dhcp6_answer(&env, &in, a.out, sizeof a.out, &a.said);
     assert_string_equal(a.said.boot, "tftp://[2001:db8:20::20]:6969/boot/ipxe.efi");
+    assert_string_equal(a.said.why, "UEFI takes no TFTP port but 69");
 }
 
 static int load(void **state)
