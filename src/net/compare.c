@@ -93,6 +93,19 @@ static bool family_used(const struct kl_intent *i, int family)
     return false;
 }
 
+/* Every initrd makes its bridges without STP and has no word for it, so saying so is saying
+ * nothing (docs/boot-stages.md, section 1.2). */
+static void drop_stp_off(struct kl_arena *a, struct kl_link *l)
+{
+    struct kl_option *kept = kl_alloc(a, (l->noptions + 1) * sizeof *kept);
+    size_t n = 0;
+    for (size_t k = 0; k < l->noptions; k++)
+        if (!kl_streq(l->options[k].name, "stp") || !kl_streq(l->options[k].value, "no"))
+            kept[n++] = l->options[k];
+    l->options = kept;
+    l->noptions = n;
+}
+
 /* A copy of `i` with only what is to be compared. */
 static struct kl_intent narrowed(
     struct kl_arena *a, const struct kl_intent *i, const struct kl_compare *how)
@@ -108,6 +121,8 @@ static struct kl_intent narrowed(
         struct kl_link *l = &out.links[out.nlinks++];
         *l = i->links[k];
         l->ip6 = one_spelling(l->ip6);
+        if (how->install_only && l->kind == KL_BRIDGE)
+            drop_stp_off(a, l);
     }
     if (how->install_only) {
         out.dns = kl_alloc(a, (i->ndns + 1) * sizeof *out.dns);

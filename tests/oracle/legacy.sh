@@ -10,8 +10,8 @@
 set -eu
 testbed=$1 root=$2
 mount -t tmpfs none "$root"
-mkdir "$root/upper" "$root/work" "$root/root"
-mount -t overlay -o "lowerdir=$testbed,upperdir=$root/upper,workdir=$root/work" none "$root/root"
+mkdir "$root/upper" "$root/scratch" "$root/root"
+mount -t overlay -o "lowerdir=$testbed,upperdir=$root/upper,workdir=$root/scratch" none "$root/root"
 root=$root/root
 mount -t proc proc "$root/proc"
 : > "$root/cmdline"

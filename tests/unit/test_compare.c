@@ -140,6 +140,13 @@ static void only_the_install_link(void **state)
     of(&y, "eno2")->mtu = 9000; /* a port of what the install link stands on */
     expect(&x, &y, &install, "eno2", "mtu", "", "9000");
     build(&y);
+    of(&x, "bond0")->kind = of(&y, "bond0")->kind = KL_BRIDGE; /* no initrd says STP is off */
+    y.options[0] = (struct kl_option){"stp", "no"};
+    of(&x, "bond0")->noptions = 0;
+    expect(&x, &y, &install, NULL, NULL, NULL, NULL);
+    expect(&x, &y, &all, "bond0", "option stp", "", "no");
+    build(&x);
+    build(&y);
     y.dns[1].bytes[3] = 54; /* IPv4, which the install link does not use */
     expect(&x, &y, &install, NULL, NULL, NULL, NULL);
     y.dns[0].bytes[15] = 54;
