@@ -138,5 +138,6 @@ int kl_cmd_render(struct kl_cli *cli, int argc, char **argv)
         print_part(cli, &plan, part);
     else
         print_all(cli, &plan);
-    return ok ? KL_FINE : KL_FINDINGS;
+    bool there = !part || part_text(&plan, part) || (plan.files && kl_streq(part, "system"));
+    return ok && there ? KL_FINE : KL_FINDINGS;
 }

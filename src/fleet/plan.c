@@ -163,6 +163,22 @@ static struct kl_boot boot_from(struct planner *p, const char *root, bool armed,
     };
 }
 
+/* GRUB and PXELINUX are other ways to boot the same host: what one of them cannot carry (PXELINUX
+ * an IPv6 URL, GRUB https) is worth a warning, while the host still boots by iPXE. */
+static const char *render_other(struct planner *p,
+    bool (*render)(const struct kl_boot *, struct kl_buf *, struct kl_diags *),
+    const struct kl_boot *boot)
+{
+    struct kl_diags *d KL_DIAGS_SCOPE = kl_diags_new();
+    struct kl_buf b KL_BUF_SCOPE = {0};
+    const char *text = keep(p, render(boot, &b, d), &b);
+    const struct kl_diag *one;
+    for (size_t i = 0; (one = kl_diags_at(d, i)); i++)
+        kl_diag(p->d, one->severity == KL_ERROR ? KL_WARNING : one->severity, one->code, one->at,
+            one->hint, "%s", one->message);
+    return text;
+}
+
 static void render_loaders(struct planner *p, bool armed)
 {
     struct kl_plan *out = p->out;
@@ -176,10 +192,10 @@ static void render_loaders(struct planner *p, bool armed)
     const char *rescue = render_rescue(p);
     struct kl_boot by_url = boot_from(p, p->base, armed, rescue);
     struct kl_boot by_path = boot_from(p, "", armed, rescue);
-    struct kl_buf ipxe KL_BUF_SCOPE = {0}, grub KL_BUF_SCOPE = {0}, pxelinux KL_BUF_SCOPE = {0};
+    struct kl_buf ipxe KL_BUF_SCOPE = {0};
     out->ipxe = keep(p, kl_ipxe_render(&by_url, &ipxe, p->d), &ipxe);
-    out->grub = keep(p, kl_grub_render(&by_path, &grub, p->d), &grub);
-    out->pxelinux = keep(p, kl_pxelinux_render(&by_path, &pxelinux, p->d), &pxelinux);
+    out->grub = render_other(p, kl_grub_render, &by_path);
+    out->pxelinux = render_other(p, kl_pxelinux_render, &by_path);
 }
 
 bool kl_plan_make(struct kl_arena *a, const struct kl_fleet *f, const struct kl_host *h, bool armed,

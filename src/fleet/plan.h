@@ -26,7 +26,7 @@ const char *kl_plan_base_url(struct kl_arena *a, const struct kl_fleet *f, const
 
 /* Renders everything for `h`. `armed` chooses the loader's default entry. Errors (what a release
  * cannot express, a line too long) go to `d` and leave the part NULL; returns true when there was
- * none. All is in arena `a`. */
+ * none. What only GRUB or PXELINUX cannot carry is a warning. All is in arena `a`. */
 bool kl_plan_make(struct kl_arena *a, const struct kl_fleet *f, const struct kl_host *h, bool armed,
     struct kl_plan *out, struct kl_diags *d);
 
