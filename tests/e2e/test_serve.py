@@ -233,6 +233,22 @@ def test_systemd_is_told(site):
     assert lines[0].startswith("<6>start host=- stage=- version=")
 
 
+def test_tftp_answers_on_its_interfaces_only(site):
+    site.conf.write_text(site.conf.read_text().replace("server:", "server:\n  interfaces: [eth1]"))
+    site.lab.veth(site.server, "eth1", site.client, "eth1")
+    site.server.addr("eth1", "2001:db8:12::20/64")
+    site.client.addr("eth1", "2001:db8:12::1/64")
+    p = site.start("--no-dhcp6")
+
+    def fetch(address):
+        return site.client.run(["curl", "-sS", "-g", "-m", "2", "-o", "/dev/null",
+                                f"tftp://[{address}]/boot/ipxe.efi"], check=False).returncode
+    assert fetch("2001:db8:12::20") == 0
+    assert fetch(SERVER6) == 28
+    site.stop()
+    assert "reason=tftp-other-interface" in p.output()
+
+
 # --- arm and disarm --------------------------------------------------------------------------------
 
 def test_arm_looks_at_all_names_first(site):
