@@ -82,8 +82,8 @@ static int check(struct kl_cli *cli, const struct kl_fleet *f)
     if (cli->json)
         puts("]");
     else
-        printf("%zu hosts: %zu can be installed, %zu of them with a warning; %zu cannot\n",
-            f->nhosts, f->nhosts - t.bad, t.warned, t.bad);
+        printf("%zu host%s: %zu can be installed, %zu of them with a warning; %zu cannot\n",
+            f->nhosts, f->nhosts == 1 ? "" : "s", f->nhosts - t.bad, t.warned, t.bad);
     return t.bad || t.warned ? KL_FINDINGS : KL_FINE;
 }
 
