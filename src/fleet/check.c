@@ -270,7 +270,27 @@ static const struct kl_link *choose(const struct kl_intent *in)
     return first;
 }
 
-/* The link that says `install: true`; with several, the first in name's order. */
+/* Can the link do what `install:` says of it? */
+static void check_install(struct kl_wip *w, const struct kl_wip_link *link)
+{
+    const struct kl_link *l = &link->link;
+    uint8_t only = link->install_family;
+    if (link->unclear)
+        return;
+    if (!kl_link_has_ip(l))
+        KL_SAY(w->l, "install-address", link->install,
+            "give it 'addresses', 'dhcp4', 'dhcp6' or 'slaac'",
+            "%s is to carry the install, but has no address", l->name);
+    else if (only && !kl_link_speaks(l, only))
+        KL_SAY(w->l, "install-family", link->install,
+            kl_diag_text(w->l->d,
+                "say 'install: ipv%d' or 'install: true', or give it an IPv%d "
+                "address",
+                only == 4 ? 6 : 4, only),
+            "%s is to carry the install by IPv%d alone, but has no IPv%d", l->name, only, only);
+}
+
+/* The link that says `install:`, and not false; with several, the first in name's order. */
 static const struct kl_wip_link *said(struct kl_wip *w)
 {
     const struct kl_wip_link *found = NULL;
@@ -286,10 +306,8 @@ static const struct kl_wip_link *said(struct kl_wip *w)
         if (!found || strcmp(l->link.name, found->link.name) < 0)
             found = l;
     }
-    if (found && !found->unclear && !kl_link_has_ip(&found->link))
-        KL_SAY(w->l, "install-address", found->install,
-            "give it 'addresses', 'dhcp4', 'dhcp6' or 'slaac'",
-            "%s is to carry the install, but has no address", found->link.name);
+    if (found)
+        check_install(w, found);
     return found;
 }
 
@@ -305,6 +323,7 @@ static void choose_install(struct kl_wip *w, const struct kl_node *host, struct 
         KL_SAY(w->l, "no-address", host, "give a link 'addresses', 'dhcp4', 'dhcp6' or 'slaac'",
             "no link of '%s' has an address", in->hostname ? in->hostname : host->text);
     in->install = own ? own->link.name : l ? l->name : NULL;
+    in->install_family = own ? own->install_family : 0;
 }
 
 static int link_order(const void *x, const void *y)

@@ -220,16 +220,46 @@ static void check_server(struct run *r)
         "nothing says where hosts reach this boot server");
 }
 
+static void say_server_family(
+    struct kl_load *l, const struct kl_draft *d, const struct kl_link *link)
+{
+    uint8_t only = d->intent->install_family;
+    if (only)
+        kl_diag(l->d, KL_ERROR, "server-family", link->at,
+            kl_diag_text(l->d, "give the server one, or change 'install: ipv%d'", only),
+            "'%s' is installed by IPv%d alone, and the server has no IPv%d address", d->host.name,
+            only, only);
+    else
+        kl_diag(l->d, KL_ERROR, "server-family", link->at,
+            "give the link an address of the server's family, or the server one of the link's",
+            "%s of '%s' and the server have no address family in common", link->name, d->host.name);
+}
+
+static void say_unreachable(struct kl_load *l, const struct kl_draft *d, const struct kl_link *link)
+{
+    static const char *const hints[] = {[0] = "add 'gateway6: ra', 'gateway4: ADDRESS' or a route",
+        [4] = "add 'gateway4: ADDRESS' or an IPv4 route",
+        [6] = "add 'gateway6: ra', 'gateway6: ADDRESS' or an IPv6 route"};
+    static const char *const by[] = {[0] = "", [4] = " by IPv4", [6] = " by IPv6"};
+    uint8_t only = d->intent->install_family;
+    kl_diag(l->d, KL_WARNING, "server-unreachable", link->at, hints[only],
+        "'%s' cannot reach the server%s: it is on no prefix of %s, which has no gateway",
+        d->host.name, by[only], link->name);
+}
+
 /* An install link without a way to the server: the intent is sound, and yet nothing will come. */
 static void check_reach(struct kl_load *l, const struct kl_draft *d)
 {
     const struct kl_server *s = &l->f->server;
     const struct kl_link *link = kl_link_find(d->intent, d->intent->install);
+    const uint8_t only = d->intent->install_family;
     bool shared = false, reached = false;
-    for (size_t i = 0; link && i < s->naddresses; i++) {
+    if (!link || (only && !kl_link_speaks(link, only)))
+        return; /* said already: no-address, install-family */
+    for (size_t i = 0; i < s->naddresses; i++) {
         const struct kl_addr *a = &s->addresses[i];
         const struct kl_ip *ip = a->family == 4 ? &link->ip4 : &link->ip6;
-        if (ip->method == KL_OFF)
+        if (ip->method == KL_OFF || (only && a->family != only))
             continue;
         shared = true;
         reached |= ip->gateway != KL_GATEWAY_NONE;
@@ -238,17 +268,12 @@ static void check_reach(struct kl_load *l, const struct kl_draft *d)
         for (size_t k = 0; k < link->nroutes; k++)
             reached |= kl_prefix_has(&link->routes[k].to, a);
     }
-    if (!link || !s->naddresses || reached || d->unclear || !kl_link_has_ip(link))
+    if (!s->naddresses || reached || d->unclear || !kl_link_has_ip(link))
         return;
     if (!shared)
-        kl_diag(l->d, KL_ERROR, "server-family", link->at,
-            "give the link an address of the server's family, or the server one of the link's",
-            "%s of '%s' and the server have no address family in common", link->name, d->host.name);
+        say_server_family(l, d, link);
     else
-        kl_diag(l->d, KL_WARNING, "server-unreachable", link->at,
-            "add 'gateway6: ra', 'gateway4: ADDRESS' or a route",
-            "'%s' cannot reach the server: it is on no prefix of %s, which has no gateway",
-            d->host.name, link->name);
+        say_unreachable(l, d, link);
 }
 
 /* Texts are handed to the diagnostics only when there is something to point to. */

@@ -143,6 +143,7 @@ struct kl_wip_link {
     const struct kl_node *entry; /* NULL: only `nics` names it */
     const struct kl_node *ports, *parent, *id, *mtu, *gateway4, *gateway6, *install, *routes;
     bool dhcp4, dhcp6, slaac;
+    uint8_t install_family; /* with install: 4, 6, or 0 for both */
     bool unclear; /* a mistake hides which addresses it has, or a bond's mode: ask no more of it */
     bool seen;    /* check.c: on the way of a loop */
 };

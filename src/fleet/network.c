@@ -249,11 +249,30 @@ static void read_link_mac(struct kl_wip *w, struct kl_wip_link *link, const stru
         link->link.mac = m;
 }
 
+/* A link that carries the install by one family alone is said by that family's name. */
+static void read_install(struct kl_wip *w, struct kl_wip_link *link, const struct kl_node *n)
+{
+    static const char what[] = "true, false, ipv4 or ipv6";
+    const char *s = kl_read_word(w->l, n, what);
+    bool yes = true;
+    if (!s)
+        return;
+    if (strcmp(s, "ipv4") == 0 || strcmp(s, "ipv6") == 0) {
+        link->install_family = s[3] == '4' ? 4 : 6;
+    } else if (n->type != KL_IS_BOOL) {
+        const char *hint = strchr(s, '4') ? "write 'ipv4'" : strchr(s, '6') ? "write 'ipv6'" : NULL;
+        KL_SAY(w->l, "wrong-type", n, hint, "expected %s, but this is '%s'", what, s);
+        return;
+    } else if (!kl_read_bool(w->l, n, &yes) || !yes) {
+        return;
+    }
+    link->install = n;
+}
+
 static void read_link_key(
     struct kl_wip *w, struct kl_wip_link *link, int key, const struct kl_node *e)
 {
     unsigned long mtu;
-    bool yes = false;
     switch (key) {
     case BOND:
         kl_read_bond(w, link, e);
@@ -292,8 +311,7 @@ static void read_link_key(
         read_link_mac(w, link, e);
         break;
     case INSTALL:
-        if (kl_read_bool(w->l, e, &yes) && yes)
-            link->install = e;
+        read_install(w, link, e);
         break;
     default:
         break;

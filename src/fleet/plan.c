@@ -8,15 +8,18 @@
 
 enum { LARGEST_KICKSTART = 4 << 20 };
 
-/* The server's address that this host can use: of the family that its install link speaks. */
+/* The server's address that this host can use: of the family that its install speaks. */
 static const struct kl_addr *server_address(const struct kl_fleet *f, const struct kl_host *h)
 {
     const struct kl_link *l = kl_link_find(h->intent, h->intent->install);
-    bool v6 = l && l->ip6.method != KL_OFF, v4 = l && l->ip4.method != KL_OFF;
-    for (int family = 6; family >= 4; family -= 2)
+    uint8_t only = h->intent->install_family;
+    for (int family = 6; family >= 4; family -= 2) {
+        if (!l || !kl_link_speaks(l, family) || (only && only != family))
+            continue;
         for (size_t i = 0; i < f->server.naddresses; i++)
-            if (f->server.addresses[i].family == family && (family == 6 ? v6 : v4))
+            if (f->server.addresses[i].family == family)
                 return &f->server.addresses[i];
+    }
     return NULL;
 }
 
@@ -215,8 +218,7 @@ bool kl_plan_make(struct kl_arena *a, const struct kl_fleet *f, const struct kl_
     if (!p.base) {
         kl_diag(d, KL_ERROR, "no-server-address", h->at,
             "add an address of that family to server.address",
-            "%s: the server has no address of a family that %s speaks", h->name,
-            h->intent->install ? h->intent->install : "it");
+            "%s: the server has no address of a family that its install uses", h->name);
         return false;
     }
     say_install(&p);

@@ -2,8 +2,8 @@
  *
  * Both become lists of facts (net/facts.h) and the facts are held against each other, in x's
  * order, then those that only y states. What a view cannot say is taken out of both before:
- * fields by kl_compare's flags, links by install_only, name servers of a family that the links
- * which remain do not use.
+ * fields by kl_compare's flags, links and the family that x's install does not use by
+ * install_only, name servers of a family that the links which remain do not use.
  *
  * Two ways of saying one thing are made one first: a static IPv6 address beside SLAAC, and a
  * static IPv6 address whose gateway is learnt by router advertisement. NetworkManager has only
@@ -88,7 +88,7 @@ static void by_family(struct kl_arena *a, struct kl_intent *i)
 static bool family_used(const struct kl_intent *i, int family)
 {
     for (size_t k = 0; k < i->nlinks; k++)
-        if ((family == 4 ? &i->links[k].ip4 : &i->links[k].ip6)->method != KL_OFF)
+        if (kl_link_speaks(&i->links[k], family))
             return true;
     return false;
 }
@@ -106,9 +106,9 @@ static void drop_stp_off(struct kl_arena *a, struct kl_link *l)
     l->noptions = n;
 }
 
-/* A copy of `i` with only what is to be compared. */
+/* A copy of `i` with only what is to be compared; `family` of the install (0: both). */
 static struct kl_intent narrowed(
-    struct kl_arena *a, const struct kl_intent *i, const struct kl_compare *how)
+    struct kl_arena *a, const struct kl_intent *i, const struct kl_compare *how, uint8_t family)
 {
     struct kl_intent out = *i;
     out.links = kl_alloc(a, (i->nlinks + 1) * sizeof *out.links);
@@ -120,6 +120,8 @@ static struct kl_intent narrowed(
             continue;
         struct kl_link *l = &out.links[out.nlinks++];
         *l = i->links[k];
+        if (how->install_only)
+            kl_link_keep_family(a, l, family);
         l->ip6 = one_spelling(l->ip6);
         if (how->install_only && l->kind == KL_BRIDGE)
             drop_stp_off(a, l);
@@ -167,7 +169,8 @@ size_t kl_intent_compare(struct kl_arena *a, const struct kl_intent *x, const st
 {
     static const struct kl_compare everything;
     how = how ? how : &everything;
-    struct kl_intent nx = narrowed(a, x, how), ny = narrowed(a, y, how);
+    struct kl_intent nx = narrowed(a, x, how, x->install_family);
+    struct kl_intent ny = narrowed(a, y, how, x->install_family);
     struct view vx = {.i = &nx}, vy = {.i = &ny};
     vx.n = kl_intent_facts(a, &nx, &vx.facts);
     vy.n = kl_intent_facts(a, &ny, &vy.facts);

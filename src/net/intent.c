@@ -16,6 +16,25 @@ bool kl_link_has_ip(const struct kl_link *l)
     return l->ip4.method != KL_OFF || l->ip6.method != KL_OFF;
 }
 
+bool kl_link_speaks(const struct kl_link *l, int family)
+{
+    return (family == 4 ? &l->ip4 : &l->ip6)->method != KL_OFF;
+}
+
+void kl_link_keep_family(struct kl_arena *a, struct kl_link *l, uint8_t family)
+{
+    if (!family)
+        return;
+    *(family == 4 ? &l->ip6 : &l->ip4) = (struct kl_ip){0};
+    struct kl_route *kept = kl_alloc(a, (l->nroutes + 1) * sizeof *kept);
+    size_t n = 0;
+    for (size_t k = 0; k < l->nroutes; k++)
+        if (l->routes[k].to.addr.family == family)
+            kept[n++] = l->routes[k];
+    l->routes = kept;
+    l->nroutes = n;
+}
+
 const struct kl_link *kl_link_controller(const struct kl_intent *i, const char *name)
 {
     for (size_t k = 0; k < i->nlinks; k++)

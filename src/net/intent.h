@@ -83,11 +83,17 @@ struct kl_intent {
     const char **search;
     size_t nsearch;
     const char *install; /* the link that carries the install; NULL: not said */
+    uint8_t
+        install_family; /* 4 or 6: the install uses this family alone; 0: all that the link has */
     struct kl_place at;
 };
 
 const struct kl_link *kl_link_find(const struct kl_intent *i, const char *name); /* or NULL */
-bool kl_link_has_ip(const struct kl_link *l); /* either family in use */
+bool kl_link_has_ip(const struct kl_link *l);             /* either family in use */
+bool kl_link_speaks(const struct kl_link *l, int family); /* is it in use here? 4 or 6 */
+/* Takes the addresses, the gateway and the routes of any other family away; 0 takes nothing. The
+ * routes that stay are a list of their own, in `a`: the link may be a copy of another's. */
+void kl_link_keep_family(struct kl_arena *a, struct kl_link *l, uint8_t family);
 /* The bond or bridge whose port `name` is, or NULL. */
 const struct kl_link *kl_link_controller(const struct kl_intent *i, const char *name);
 /* Which links are the install link or what it stands on (ports, parents, and theirs): marks[k]
@@ -130,7 +136,9 @@ struct kl_difference {
  * an ifcfg file; and so on.) */
 struct kl_compare {
     bool skip_search, skip_routes, skip_mac, skip_mtu, skip_hostname, skip_dns;
-    bool install_only; /* only the install link, and what it stands on */
+    /* Only the install link and what it stands on; and of both intents only x's install_family,
+     * where it has one. */
+    bool install_only;
 };
 /* All differences, in arena `a`; returns how many. */
 size_t kl_intent_compare(struct kl_arena *a, const struct kl_intent *x, const struct kl_intent *y,

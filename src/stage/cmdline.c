@@ -4,7 +4,9 @@
  * with all that the intent says of them, and nothing of other links: the initrd needs no more, each
  * further interface is one more that dracut waits for, and later anacondas make profiles of the
  * installed system from what they find on the line (docs/architecture.md, decision 4). Hold a
- * line against an intent with kl_compare.install_only. Only ifname= is written for other NICs
+ * line against an intent with kl_compare.install_only. Where the intent has an install_family, the
+ * line says that family alone: its addresses, gateways, routes and name servers, for those of the
+ * other would be out of reach. Only ifname= is written for other NICs
  * too, since the kickstart calls them by these names.
  *
  * cmdline_legacy.c and cmdline_nm.c know what `ip=` means to each engine; this file writes what
@@ -458,21 +460,34 @@ static void check_length(struct kl_line *l)
             l->out->len, KL_CMDLINE_MAX);
 }
 
+/* What the initrd is told of: of the install's family alone, where it has one. */
+static struct kl_intent for_install(struct kl_arena *a, const struct kl_intent *i)
+{
+    struct kl_intent own = *i;
+    own.links = kl_alloc(a, (i->nlinks + 1) * sizeof *own.links);
+    for (size_t k = 0; k < i->nlinks; k++) {
+        own.links[k] = i->links[k];
+        kl_link_keep_family(a, &own.links[k], i->install_family);
+    }
+    return own;
+}
+
 bool kl_cmdline_render(const struct kl_intent *i, const struct kl_release *r,
     const struct kl_install *what, struct kl_buf *out, struct kl_diags *d)
 {
     static const struct kl_install nothing;
     struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
     struct kl_buf text KL_BUF_SCOPE = {0};
-    struct kl_line l = {.i = i,
+    const struct kl_intent own = for_install(a, i);
+    struct kl_line l = {.i = &own,
         .r = r,
         .what = what ? what : &nothing,
         .out = &text,
         .d = d,
         .errors = kl_diags_count(d, KL_ERROR),
         .stack = kl_alloc(a, i->nlinks + 1)};
-    kl_install_stack(i, l.stack);
-    const struct kl_link *install = kl_link_find(i, i->install);
+    kl_install_stack(&own, l.stack);
+    const struct kl_link *install = kl_link_find(&own, own.install);
     if (!install || !kl_link_has_ip(install)) {
         kl_line_refuse(&l, install, "no-install-link",
             "mark the link that reaches the server with 'install: true'",

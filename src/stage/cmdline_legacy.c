@@ -12,7 +12,8 @@
  * (ifup.sh do_dhcp() returns at once when the first dhclient's pid file exists; do_static() empties
  * the interface first, so `none` comes before auto6. Lists are no "known word", so they need the
  * long form.) An IPv6 address whose gateway comes by router advertisement is `none` with an empty
- * gateway: the kernel listens. docs/boot-stages.md, section 1.1.
+ * gateway: the kernel listens. docs/boot-stages.md, section 1.1. Where the table says "no", the
+ * initrd can do with one family (kl_intent.install_family), and the kickstart brings the other.
  */
 #include "stage/cmdline.h"
 
@@ -122,6 +123,16 @@ static void check_mac(struct kl_line *l, const struct kl_link *link)
 /* --- addresses
  * ----------------------------------------------------------------------------------*/
 
+/* The family to advise for an install by one alone: that of the server, as the kickstart's URL has
+ * it, or else IPv6. */
+static int install_family(const struct kl_line *l)
+{
+    struct kl_url u;
+    const char *why;
+    bool known = l->what->kickstart && kl_url_parse(l->what->kickstart, &u, &why);
+    return known && u.addr.family == 4 ? 4 : 6;
+}
+
 /* The list of methods, or NULL after an error. The address that goes with it is the static one. */
 static const char *methods(struct kl_line *l, const struct kl_link *link)
 {
@@ -143,8 +154,12 @@ static const char *methods(struct kl_line *l, const struct kl_link *link)
     for (size_t k = 0; k < sizeof table / sizeof *table; k++)
         if (table[k].four == four && table[k].six == six)
             return table[k].words;
+    int only = install_family(l);
     kl_line_refuse(l, link, "two-families",
-        "give the install link one family, or let IPv6 be SLAAC alone (slaac: true)",
+        kl_diag_text(l->d,
+            "add 'install: ipv%d' to %s: the initrd then uses IPv%d alone; the installed system "
+            "has both",
+            only, l->i->install, only),
         "its dracut takes one ip= for an interface, and that cannot say %s IPv4 with %s IPv6",
         four == KL_STATIC ? "static" : "DHCP for", six == KL_STATIC ? "static" : "DHCP for");
     return NULL;

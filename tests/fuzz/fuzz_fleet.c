@@ -33,6 +33,8 @@ static void check_hosts(const struct kl_fleet *f)
         const struct kl_link *l = kl_link_find(h->intent, h->intent->install);
         if (!l || !kl_link_has_ip(l))
             abort();
+        if (h->intent->install_family && !kl_link_speaks(l, h->intent->install_family))
+            abort();
     }
 }
 

@@ -151,6 +151,27 @@ def addressing(d, release):
     return link, four, six
 
 
+def other_family(d, link, four):
+    """Gives the link a second family that the install does not use; which one it uses."""
+    own = link.setdefault("addresses", [])
+    kind = d.r.choice(["static", "learnt"])
+    if four and kind == "static":
+        own.insert(d.r.choice([0, len(own)]), d.ip6() + "/64")
+        link["gateway6"] = d.r.choice(["fe80::1", "ra"])
+        link.setdefault("routes", []).append({"to": "2001:db8:f01::/48", "via": "fe80::9"})
+    elif four:
+        link[d.r.choice(["slaac", "dhcp6"])] = True
+    elif kind == "static":
+        own.insert(d.r.choice([0, len(own)]), d.ip4() + "/8")
+        link["gateway4"] = "10.255.255.254"
+        link.setdefault("routes", []).append({"to": "203.0.113.0/24", "via": "10.0.0.9"})
+    else:
+        link["dhcp4"] = True
+    if not own:
+        del link["addresses"]
+    return "ipv4" if four else "ipv6"
+
+
 def can_set_mtu(release, four, six):
     return engine(release) == "NM" or four == "static" or six in ("static", "ra", "lonely") or \
         (engine(release) != "033A" and four == "dhcp") or engine(release) == "033B"
@@ -194,9 +215,13 @@ def host(d, name, release):
         link["mac"] = d.mac()
     network.setdefault(top, {}).update(link)
     network[top]["install"] = True
+    both = four and six
+    if not both and d.chance(3):
+        network[top]["install"] = other_family(d, network[top], four)
+        both = True
     network["eno9"] = {"addresses": [d.ip4() + "/8"], "mtu": 1400}
-    dns = [a for a, family in (("2001:db8:20::53", six), ("192.0.2.53", four),
-                               ("2001:db8:20::54", six)) if family and not d.chance(3)]
+    dns = [a for a, family in (("2001:db8:20::53", both or six), ("192.0.2.53", both or four),
+                               ("2001:db8:20::54", both or six)) if family and not d.chance(3)]
     out = {"release": release, "nics": nics, "network": network}
     if dns:
         out["dns"] = dns
@@ -212,6 +237,20 @@ def many(seed, releases, count):
             name, text, top = host(d, f"h{k}-{release.replace('.', '-')}", release)
             out[name] = (text, top)
     return out
+
+
+def as_the_install_sees(text, top):
+    """The host without the family that `install: ipv4` or `install: ipv6` leaves out."""
+    link = text["network"][top]
+    if link["install"] is True:
+        return text
+    six = link["install"] == "ipv6"
+    left_out = ("dhcp4", "gateway4") if six else ("dhcp6", "slaac", "gateway6")
+    link = {key: value for key, value in link.items() if key not in left_out}
+    link["addresses"] = [a for a in link.get("addresses", []) if (":" in a) == six]
+    link["routes"] = [r for r in link.get("routes", []) if (":" in r["to"]) == six]
+    return {**text, "network": {**text["network"], top: link},
+            "dns": [a for a in text.get("dns", []) if (":" in a) == six]}
 
 
 def stack(network, nics, top):

@@ -4,7 +4,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from oracle.hosts import TESTBED, stack, version
+from oracle.hosts import TESTBED, as_the_install_sees, stack, version
 
 
 def understand_all(lines):
@@ -122,6 +122,7 @@ def disagreements(host, text, top, facts):
     if ("done",) not in facts:
         wrong.append("the parsers did not come to their end")
         return wrong
+    text = as_the_install_sees(text, top)
     names = stack(text["network"], text["nics"], top)
     mtus = {}
     check_devices(text, names, facts, mtus, wrong)

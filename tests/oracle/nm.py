@@ -6,7 +6,7 @@ many or too few are its only complaints (docs/boot-stages.md, section 7).
 import re
 import subprocess
 
-from oracle.hosts import BOND_MODES, TESTBED, stack, version
+from oracle.hosts import BOND_MODES, TESTBED, as_the_install_sees, stack, version
 
 
 def understand(line):
@@ -150,6 +150,7 @@ def check_place(name, text, names, profiles, wrong):
 
 def disagreements(host, text, top, line):
     """What NetworkManager understood otherwise than it was meant; [] when nothing."""
+    text = as_the_install_sees(text, top)
     profiles, hostname, carrier, wrong = understand(line)
     names = set(stack(text["network"], text["nics"], top))
     if set(profiles) != names:

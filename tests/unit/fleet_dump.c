@@ -76,6 +76,7 @@ static void dump_host(const struct kl_host *h)
     dump_settings(h->set);
     text("hostname", h->intent->hostname);
     text("install", h->intent->install);
+    printf("  install-family %u\n", h->intent->install_family);
     for (size_t i = 0; i < h->intent->nlinks; i++)
         dump_link(&h->intent->links[i]);
 }

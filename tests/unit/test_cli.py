@@ -33,6 +33,13 @@ NETWORKS = {
     "ipv4": """
         enp3s0: {addresses: ["192.0.2.31/24"], gateway4: "192.0.2.1"}
 """,
+    "dual": """
+        enp3s0:
+          addresses: ["192.0.2.31/24", "2001:db8:11::31:0/64"]
+          gateway4: "192.0.2.1"
+          gateway6: "2001:db8:11::1"
+          install: ipv6
+""",
     "dhcp4": """
         enp3s0: {dhcp4: true}
 """,
@@ -173,6 +180,42 @@ def test_what_a_release_cannot_express_is_a_finding_that_says_what_to_change(tmp
     assert "not rendered" in p.stdout
     p = run("render", "-f", path, "newbox.example.net", "cmdline")
     assert p.returncode == 1 and p.stdout == ""
+
+
+@pytest.mark.parametrize("release", ["centos-7.9", "rhel-8.2", "rhel-8.3", "rhel-9.4"])
+def test_an_install_by_one_family_of_two(tmp_path, release):
+    path = inventory(tmp_path, NETWORKS["dual"], release)
+    table = run("show", "-f", path, "newbox.example.net").stdout
+    cells = {fields[0]: fields[-3:] for fields in
+             (re.sub("^enp3s0", "", line).split() for line in table.splitlines()) if len(fields) > 3}
+    for field in ("ipv4", "addresses4", "gateway4"):
+        assert cells[field] == ["·", "✓", "✓"], table
+    for field in ("ipv6", "addresses6", "gateway6"):
+        assert cells[field] == ["✓", "✓", "✓"], table
+    said = json.loads(run("render", "-f", path, "--json", "newbox.example.net").stdout)
+    assert "ip=[2001:db8:11::31:0]" in said["cmdline"] and "192.0.2." not in said["cmdline"]
+    assert "[2001:db8:20::20]/host/" in said["cmdline"]
+    line = next(l for l in said["kickstart"].splitlines() if l.startswith("network "))
+    assert "--ip=192.0.2.31" in line and "--ipv6=2001:db8:11::31:0/64" in line
+
+    path = inventory(tmp_path, NETWORKS["dual"].replace("ipv6\n", "ipv4\n"), release)
+    line = run("render", "-f", path, "newbox.example.net", "cmdline").stdout
+    assert "ip=192.0.2.31:" in line and "2001:db8" not in line
+    assert "http://192.0.2.20/host/" in line
+
+
+@pytest.mark.parametrize("server, family", [("2001:db8:20::20", 6), ("192.0.2.20", 4)])
+def test_legacy_dracut_with_two_static_families_says_what_to_add(tmp_path, server, family):
+    path = inventory(tmp_path, NETWORKS["dual"].replace("install: ipv6", ""), "centos-7.9")
+    path.write_text(path.read_text().replace('["2001:db8:20::20", "192.0.2.20"]', f'"{server}"'))
+    p = run("show", "-f", path, "newbox.example.net")
+    assert p.returncode == 1
+    hint = f"add 'install: ipv{family}' to enp3s0: the initrd then uses IPv{family} alone; " \
+        "the installed system has both"
+    assert hint in p.stderr
+    path.write_text(path.read_text().replace(
+        "          gateway4:", f"          install: ipv{family}\n          gateway4:"))
+    assert run("show", "-f", path, "newbox.example.net").returncode == 0
 
 
 def test_render_without_a_part_prints_all_of_them_and_json_has_a_key_for_each(tmp_path):

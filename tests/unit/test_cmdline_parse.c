@@ -175,6 +175,10 @@ static struct kl_intent *a_host(struct dice *d)
     assert_true(kl_addr_parse("192.0.2.53", &i->dns[1]));
     i->ndns = roll(d, 3);
     kl_intent_sort(i);
+    const struct kl_link *install = kl_link_find(i, top);
+    bool both = kl_link_speaks(install, 4) && kl_link_speaks(install, 6);
+    if (both && roll(d, 2))
+        i->install_family = roll(d, 2) ? 4 : 6;
     return i;
 }
 
@@ -211,6 +215,11 @@ static void same(
     for (size_t k = 0; k < read->nlinks; k++)
         assert_true(kl_link_carries_install(meant, read->links[k].name) ||
                     !kl_link_has_ip(&read->links[k]));
+    /* nor anything of a family that the install does not use */
+    for (size_t k = 0; meant->install_family && k < read->nlinks; k++)
+        assert_false(kl_link_speaks(&read->links[k], 10 - meant->install_family));
+    for (size_t k = 0; meant->install_family && k < read->ndns; k++)
+        assert_int_equal(read->dns[k].family, meant->install_family);
     assert_string_equal(what.kickstart, "http://[2001:db8:20::20]/ks.cfg");
     assert_true(what.sshd);
     assert_int_equal(what.nconsole, 1);

@@ -159,6 +159,40 @@ static void only_the_install_link(void **state)
     assert_false(kl_link_carries_install(&y.intent, "eno7"));
 }
 
+/* An initrd that has one family, of a host that has both. */
+static void only_the_family_of_the_install(void **state)
+{
+    (void)state;
+    struct host x, y;
+    const struct kl_compare all = {0}, install = {.install_only = true};
+    struct kl_route routes[2] = {0};
+    assert_true(kl_prefix_parse("198.51.100.0/24", &routes[0].to));
+    assert_true(kl_prefix_parse("2001:db8:99::/48", &routes[1].to));
+    const struct kl_ip four = {.method = KL_STATIC, .addresses = &x.addresses[1], .naddresses = 1};
+    build(&x);
+    build(&y);
+    of(&x, "vlan7")->ip4 = four;
+    of(&x, "vlan7")->routes = routes;
+    of(&x, "vlan7")->nroutes = 2;
+    of(&y, "vlan7")->routes = routes + 1;
+    of(&y, "vlan7")->nroutes = 1;
+    y.intent.ndns = 1;
+    struct kl_arena *arena KL_ARENA_SCOPE = kl_arena_new();
+    struct kl_difference *d;
+    /* how IPv4 comes, its address, the route, the name server */
+    assert_int_equal(kl_intent_compare(arena, &x.intent, &y.intent, &install, &d), 4);
+    x.intent.install_family = 6;
+    expect(&x, &y, &install, NULL, NULL, NULL, NULL);
+    expect(&x, &x, &install, NULL, NULL, NULL, NULL); /* y narrowed as well */
+    assert_int_equal(kl_intent_compare(arena, &x.intent, &y.intent, &all, &d), 4);
+    assert_int_equal(of(&x, "vlan7")->nroutes, 2); /* the intents themselves are not touched */
+    assert_int_equal(of(&x, "vlan7")->ip4.naddresses, 1);
+    of(&y, "vlan7")->ip6.gateway = KL_GATEWAY_NONE;
+    expect(&x, &y, &install, "vlan7", "gateway6", "by RA", "");
+    x.intent.install_family = 4;
+    assert_int_equal(kl_intent_compare(arena, &x.intent, &y.intent, &install, &d), 4);
+}
+
 static void one_thing_said_in_two_ways(void **state)
 {
     (void)state;
@@ -178,6 +212,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_field),
         cmocka_unit_test(only_the_install_link),
+        cmocka_unit_test(only_the_family_of_the_install),
         cmocka_unit_test(one_thing_said_in_two_ways),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -286,6 +286,7 @@ static void install_link(void **state)
     (void)state;
     static const struct {
         const char *network, *install;
+        int family;
     } cases[] = {
         {"eth1: {slaac: true}", "eth1"},
         {"eth1: {slaac: true}, eth0: {dhcp4: true}", "eth0"},
@@ -295,6 +296,9 @@ static void install_link(void **state)
         {"eth0: {addresses: [192.0.2.9/24]}, eth1: {addresses: [192.0.3.9/24]}", "eth0"},
         {"eth0: {dhcp4: true}, eth1: {addresses: [192.0.2.9/24], install: true}", "eth1"},
         {"eth1: {install: false, dhcp4: true}", "eth1"},
+        {"eth0: {dhcp4: true}, eth1: {dhcp4: true, slaac: true, install: ipv6}", "eth1", 6},
+        {"eth0: {dhcp4: true}, eth1: {dhcp4: true, slaac: true, install: 'ipv4'}", "eth1", 4},
+        {"eth0: {dhcp4: true}, eth1: {slaac: true, install: ipv6}", "eth1", 6},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct kl_diags *d KL_DIAGS_SCOPE = kl_diags_new();
@@ -308,6 +312,7 @@ static void install_link(void **state)
             kl_diags_print(d, stderr, false, 0);
         assert_non_null(f);
         assert_string_equal(f->hosts[0].intent->install, cases[i].install);
+        assert_int_equal(f->hosts[0].intent->install_family, cases[i].family);
     }
 }
 

@@ -72,6 +72,19 @@ BAD = [
 ]
 
 
+def test_two_families_of_static_addresses_need_the_install_by_one():
+    """Why there is `install: ipv6`: dracut stops at the second ip=."""
+    vlan = {**BOND["network"]["vlan7"], "install": "ipv6",
+            "addresses": ["192.0.2.9/24", *BOND["network"]["vlan7"]["addresses"]]}
+    dual = {**BOND, "dns": ["192.0.2.53", *BOND["dns"]],
+            "network": {**BOND["network"], "vlan7": vlan}}
+    lines = [GOOD, f"{GOOD} ip=192.0.2.9:::255.255.255.0::vlan7:none"]
+    one, two = [legacy.disagreements("h1", dual, "vlan7", facts)
+                for facts in legacy.understand_all(lines)]
+    assert one == []
+    assert any("die" in w for w in two)
+
+
 def test_a_bad_line_is_found_out():
     assert all(old in GOOD for old, _, _ in BAD)
     lines = [GOOD] + [GOOD.replace(old, new) for old, new, _ in BAD]

@@ -85,6 +85,20 @@ def test_a_bad_line_is_found_out(old, new, about):
     assert wrong and any(about in w for w in wrong), wrong
 
 
+def test_a_second_family_is_found_out():
+    """One that the host has, and that its install does not use."""
+    vlan = {**BOND["network"]["vlan7"], "install": "ipv6", "gateway4": "192.0.2.1",
+            "addresses": ["192.0.2.9/24", *BOND["network"]["vlan7"]["addresses"]]}
+    dual = {**BOND, "dns": ["192.0.2.53", *BOND["dns"]],
+            "network": {**BOND["network"], "vlan7": vlan}}
+    four = "ip=192.0.2.9::192.0.2.1:255.255.255.0::vlan7:none"
+    assert nm.disagreements("h1", dual, "vlan7", GOOD) == []
+    assert nm.disagreements("h1", dual, "vlan7", f"{GOOD} {four}")
+    vlan["install"] = True
+    assert nm.disagreements("h1", dual, "vlan7", f"{GOOD} {four} nameserver=192.0.2.53") == []
+    assert nm.disagreements("h1", dual, "vlan7", GOOD)
+
+
 def test_it_refuses_bond_options_that_are_newer():
     """What src/stage/cmdline_bond.c says of NetworkManager 1.42."""
     for option in ("arp_missed_max=3", "lacp_active=on", "coupled_control=on",
