@@ -174,7 +174,8 @@ static json_t *said_or_null(const char *s)
 
 static void print_json(const struct kl_plan *p, const struct view *views, const char *release)
 {
-    json_t *all = json_pack("{s:s,s:s}", "host", p->host->name, "release", release);
+    json_t *all = json_pack("{s:s,s:s,s:s?}", "host", p->host->name, "release", release, "install",
+        p->host->intent->install);
     json_t *stages = json_object(), *differences = json_array();
     for (int s = 0; s < STAGES; s++) {
         const struct view *v = &views[s];
@@ -226,9 +227,9 @@ int kl_cmd_show(struct kl_cli *cli, int argc, char **argv)
     if (cli->json) {
         print_json(&plan, views, release);
     } else {
-        printf("%s%s%s  %s · anaconda %s · dracut %s · NetworkManager %s\n\n",
+        printf("%s%s%s  %s over %s · anaconda %s · dracut %s · NetworkManager %s\n\n",
             cli->colour_out ? "\033[1m" : "", h->name, cli->colour_out ? "\033[0m" : "", release,
-            plan.release->anaconda, plan.release->dracut, plan.release->nm);
+            h->intent->install, plan.release->anaconda, plan.release->dracut, plan.release->nm);
         print_table(cli, a, views, rows, n);
         if (differing)
             printf("\n%zu difference%s between the stages and the inventory.\n", differing,

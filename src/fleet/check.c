@@ -311,6 +311,26 @@ static const struct kl_wip_link *said(struct kl_wip *w)
     return found;
 }
 
+/* How many links could carry the install as well as `chosen`. */
+static size_t equals(const struct kl_intent *in, const struct kl_link *chosen)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < in->nlinks; i++)
+        n += kl_link_has_ip(&in->links[i]) && has_gateway(&in->links[i]) == has_gateway(chosen);
+    return n;
+}
+
+/* A guess is said: the wrong link does not reach the kickstart, and nothing else would tell. */
+static void warn_guess(struct kl_wip *w, const struct kl_node *host, const struct kl_intent *in,
+    const struct kl_link *l)
+{
+    if (equals(in, l) < 2)
+        return;
+    kl_diag(w->l->d, KL_WARNING, "install-guessed", l->at,
+        "say 'install: true' on the link by which it reaches this server",
+        "several links of '%s' could carry the install; %s is taken", host->text, l->name);
+}
+
 static void choose_install(struct kl_wip *w, const struct kl_node *host, struct kl_intent *in)
 {
     const struct kl_wip_link *own = said(w);
@@ -322,6 +342,8 @@ static void choose_install(struct kl_wip *w, const struct kl_node *host, struct 
     if (!l && !own && !unclear)
         KL_SAY(w->l, "no-address", host, "give a link 'addresses', 'dhcp4', 'dhcp6' or 'slaac'",
             "no link of '%s' has an address", in->hostname ? in->hostname : host->text);
+    if (l && !own && !unclear)
+        warn_guess(w, host, in, l);
     in->install = own ? own->link.name : l ? l->name : NULL;
     in->install_family = own ? own->install_family : 0;
 }
