@@ -1,7 +1,6 @@
 """`make demo` itself, and that it would notice."""
 import json
 import subprocess
-import time
 
 import lab as labs
 
@@ -9,13 +8,11 @@ DEMO = labs.TOP / "tests/lab/demo"
 
 
 def test_demo(tmp_path):
-    began = time.monotonic()
     p = subprocess.run([DEMO], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                        stdin=subprocess.DEVNULL, timeout=400)
     assert p.returncode == 0, p.stdout
     assert "All stages agree" in p.stdout
     assert "\033" not in p.stdout, "plain where there is no terminal"
-    assert time.monotonic() - began < 240
 
     # The machine's own evidence, with one word changed, is no agreement.
     evidence = json.loads((labs.BUILD / "lab/demo/evidence.json").read_text())
