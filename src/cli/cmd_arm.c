@@ -97,7 +97,7 @@ static bool can_install(struct job *j, const struct kl_host *h)
     struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
     struct kl_diags *d KL_DIAGS_SCOPE = kl_diags_new();
     struct kl_plan plan;
-    bool ok = kl_plan_make(a, j->fleet, h, true, &plan, d);
+    bool ok = kl_plan_make(a, j->fleet, h, true, KL_PLAN_ALL, &plan, d);
     if (!ok)
         kl_cli_print(j->cli, d);
     return ok;

@@ -13,6 +13,17 @@
 static const char *const part_names[] = {
     "cmdline", "ipxe", "grub", "pxelinux", "kickstart", "system", NULL};
 
+/* The bit of each name; all of them for NULL. */
+static unsigned part_bits(const char *part)
+{
+    static const unsigned bits[] = {KL_PLAN_CMDLINE, KL_PLAN_IPXE, KL_PLAN_GRUB, KL_PLAN_PXELINUX,
+        KL_PLAN_KICKSTART, KL_PLAN_SYSTEM};
+    for (size_t i = 0; part && part_names[i]; i++)
+        if (strcmp(part_names[i], part) == 0)
+            return bits[i];
+    return KL_PLAN_ALL;
+}
+
 static const char *part_text(const struct kl_plan *p, const char *part)
 {
     const struct {
@@ -130,7 +141,7 @@ int kl_cmd_render(struct kl_cli *cli, int argc, char **argv)
     struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
     struct kl_diags *d KL_DIAGS_SCOPE = kl_diags_new();
     struct kl_plan plan;
-    bool ok = kl_plan_make(a, f, h, armed, &plan, d);
+    bool ok = kl_plan_make(a, f, h, armed, part_bits(part), &plan, d);
     kl_cli_print(cli, d);
     if (cli->json)
         print_json(&plan, part);

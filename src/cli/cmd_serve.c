@@ -58,7 +58,7 @@ static void check_host(struct tally *t, const struct kl_fleet *f, const struct k
     struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
     struct kl_diags *d KL_DIAGS_SCOPE = kl_diags_new();
     struct kl_plan plan;
-    kl_plan_make(a, f, h, true, &plan, d);
+    kl_plan_make(a, f, h, true, KL_PLAN_ALL, &plan, d);
     bool bad = kl_diags_count(d, KL_ERROR) > 0, warned = kl_diags_count(d, KL_WARNING) > 0;
     t->bad += bad;
     t->warned += warned && !bad;

@@ -213,7 +213,8 @@ int kl_cmd_show(struct kl_cli *cli, int argc, char **argv)
     struct kl_plan plan;
     struct view views[STAGES] = {0};
     struct row *rows;
-    bool ok = kl_plan_make(a, f, h, true, &plan, d);
+    bool ok =
+        kl_plan_make(a, f, h, true, KL_PLAN_CMDLINE | KL_PLAN_KICKSTART | KL_PLAN_SYSTEM, &plan, d);
     kl_cli_print(cli, d);
     if (!plan.release)
         return KL_COULD_NOT_RUN;

@@ -182,7 +182,7 @@ static const char *render_other(struct planner *p,
     return text;
 }
 
-static void render_loaders(struct planner *p, bool armed)
+static void render_loaders(struct planner *p, bool armed, unsigned parts)
 {
     struct kl_plan *out = p->out;
     bool needs_tree = !(p->h->set->kernel && p->h->set->initrd);
@@ -196,14 +196,18 @@ static void render_loaders(struct planner *p, bool armed)
     struct kl_boot by_url = boot_from(p, p->base, armed, rescue);
     struct kl_boot by_path = boot_from(p, "", armed, rescue);
     struct kl_buf ipxe KL_BUF_SCOPE = {0};
-    out->ipxe = keep(p, kl_ipxe_render(&by_url, &ipxe, p->d), &ipxe);
-    out->grub = render_other(p, kl_grub_render, &by_path);
-    out->pxelinux = render_other(p, kl_pxelinux_render, &by_path);
+    if (parts & KL_PLAN_IPXE)
+        out->ipxe = keep(p, kl_ipxe_render(&by_url, &ipxe, p->d), &ipxe);
+    if (parts & KL_PLAN_GRUB)
+        out->grub = render_other(p, kl_grub_render, &by_path);
+    if (parts & KL_PLAN_PXELINUX)
+        out->pxelinux = render_other(p, kl_pxelinux_render, &by_path);
 }
 
 bool kl_plan_make(struct kl_arena *a, const struct kl_fleet *f, const struct kl_host *h, bool armed,
-    struct kl_plan *out, struct kl_diags *d)
+    unsigned parts, struct kl_plan *out, struct kl_diags *d)
 {
+    const unsigned loaders = KL_PLAN_IPXE | KL_PLAN_GRUB | KL_PLAN_PXELINUX;
     size_t before = kl_diags_count(d, KL_ERROR);
     *out = (struct kl_plan){.host = h, .release = h->set->release};
     struct planner p = {.a = a, .f = f, .h = h, .d = d, .out = out};
@@ -222,13 +226,16 @@ bool kl_plan_make(struct kl_arena *a, const struct kl_fleet *f, const struct kl_
         return false;
     }
     say_install(&p);
-    out->cmdline = render_cmdline(&p, &out->install);
-    if (out->cmdline)
-        render_loaders(&p, armed);
-    out->kickstart = render_kickstart(&p, h->set->kickstart);
-    if (h->set->rescue_kickstart)
+    if (parts & (KL_PLAN_CMDLINE | loaders))
+        out->cmdline = render_cmdline(&p, &out->install);
+    if (out->cmdline && parts & loaders)
+        render_loaders(&p, armed, parts);
+    if (parts & KL_PLAN_KICKSTART)
+        out->kickstart = render_kickstart(&p, h->set->kickstart);
+    if (parts & KL_PLAN_KICKSTART && h->set->rescue_kickstart)
         out->rescue_kickstart = render_kickstart(&p, h->set->rescue_kickstart);
-    if (!kl_system_render(a, h->intent, out->release, &out->files, &out->nfiles, d))
+    if (parts & KL_PLAN_SYSTEM &&
+        !kl_system_render(a, h->intent, out->release, &out->files, &out->nfiles, d))
         out->files = NULL;
     return kl_diags_count(d, KL_ERROR) == before;
 }

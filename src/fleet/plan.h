@@ -24,11 +24,23 @@ const char *kl_plan_base_url(struct kl_arena *a, const struct kl_fleet *f, const
 #define KL_PATH_TREES "/trees/" /* files of server.trees */
 #define KL_PATH_BOOT "/boot/"   /* files of server.boot */
 
-/* Renders everything for `h`. `armed` chooses the loader's default entry. Errors (what a release
- * cannot express, a line too long) go to `d` and leave the part NULL; returns true when there was
- * none. What only GRUB or PXELINUX cannot carry is a warning. All is in arena `a`. */
+/* The parts of a plan. A loader's part brings the kernel line with it. */
+enum {
+    KL_PLAN_CMDLINE = 1,
+    KL_PLAN_IPXE = 2,
+    KL_PLAN_GRUB = 4,
+    KL_PLAN_PXELINUX = 8,
+    KL_PLAN_KICKSTART = 16, /* the rescue kickstart too, where there is one */
+    KL_PLAN_SYSTEM = 32,
+    KL_PLAN_ALL = 63,
+};
+
+/* Renders those `parts` for `h`, and nothing else. `armed` chooses the loader's default entry.
+ * Errors (what a release cannot express, a line too long) go to `d` and leave the part NULL;
+ * returns true when there was none. What only GRUB or PXELINUX cannot carry is a warning. All is in
+ * arena `a`. */
 bool kl_plan_make(struct kl_arena *a, const struct kl_fleet *f, const struct kl_host *h, bool armed,
-    struct kl_plan *out, struct kl_diags *d);
+    unsigned parts, struct kl_plan *out, struct kl_diags *d);
 
 /* The iPXE script (GRUB configuration) that boots the local disk: for hosts that are unknown or
  * not armed. `who` is for the comment. */

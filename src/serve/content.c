@@ -181,8 +181,13 @@ static void plan_script(
 {
     struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
     struct kl_diags *d KL_DIAGS_SCOPE = kl_diags_new();
+    static const unsigned needed[] = {[IPXE] = KL_PLAN_IPXE,
+        [GRUB] = KL_PLAN_GRUB,
+        [PXELINUX] = KL_PLAN_PXELINUX,
+        [KICKSTART] = KL_PLAN_KICKSTART,
+        [RESCUE] = KL_PLAN_KICKSTART};
     struct kl_plan plan;
-    kl_plan_make(a, ask->fleet, h, true, &plan, d);
+    kl_plan_make(a, ask->fleet, h, true, needed[kind], &plan, d);
     const char *text = part(&plan, kind);
     if (text) {
         found_text(out, strdup(text), strlen(text));

@@ -242,3 +242,24 @@ def test_colour_is_for_terminals(tmp_path):
     path = inventory(tmp_path, NETWORKS["bond-ra"], "rhel-9.4")
     assert "\033[" not in run("show", "-f", path, "newbox.example.net").stdout
     assert "\033[" in run("show", "-f", path, "--colour", "always", "newbox.example.net").stdout
+
+
+def test_a_part_is_rendered_without_what_only_others_need(tmp_path):
+    path = inventory(tmp_path, NETWORKS["bond-ra"], "rhel-9.4")
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(x for x in lines if "kernel:" not in x and "initrd:" not in x))
+    p = run("render", "-f", path, "newbox.example.net", "cmdline")
+    assert p.returncode == 0 and p.stderr == "" and p.stdout.startswith("bond=bond0:")
+    p = run("render", "-f", path, "newbox.example.net", "ipxe")
+    assert p.returncode == 1 and p.stdout == ""
+    assert "'kernel:' and 'initrd:'" in p.stderr
+
+
+def test_pxelinux_has_no_ipv6_and_only_pxelinux_says_so(tmp_path):
+    path = inventory(tmp_path, NETWORKS["bond-ra"], "rhel-9.4")
+    path.write_text(path.read_text().replace("http://192.0.2.20", '"http://[2001:db8:20::20]')
+                    .replace("vmlinuz", 'vmlinuz"').replace("initrd.img", 'initrd.img"'))
+    p = run("render", "-f", path, "newbox.example.net", "ipxe")
+    assert p.returncode == 0 and p.stderr == ""
+    p = run("render", "-f", path, "newbox.example.net", "pxelinux")
+    assert p.returncode == 1 and "PXELINUX has no IPv6" in p.stderr and p.stdout == ""
