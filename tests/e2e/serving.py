@@ -53,7 +53,7 @@ class Site:
     and by its MAC."""
 
     def __init__(self, lab):
-        self.lab, self.dir = lab, lab.dir / "site"
+        self.lab, self.dir = lab, lab.files
         self.server, self.client = lab.node("server"), lab.node("client")
         lab.veth(self.server, "eth0", self.client, "eth0", bmac="52:54:00:00:00:01")
         self.server.addr("eth0", SERVER6 + "/64", SERVER4 + "/24")

@@ -44,13 +44,13 @@ class Server:
 
     def __init__(self, lab, node, address="2001:db8:11::20", more="", arm=True):
         self.lab, self.node = lab, node
-        self.conf = lab.dir / "kickline.yaml"
-        boot = lab.dir / "boot"
+        self.conf = lab.files / "kickline.yaml"
+        boot = lab.files / "boot"
         boot.mkdir()
-        (lab.dir / "trees/centos").mkdir(parents=True)
+        (lab.files / "trees/centos").mkdir(parents=True)
         shutil.copy(labs.TESTBED / "boot/ipxe.efi", boot)  # where Debian's links lead
         self.conf.write_text(INVENTORY.format(
-            server=address, boot=boot, dir=lab.dir, uuid=UUID, mac=MAC,
+            server=address, boot=boot, dir=lab.files, uuid=UUID, mac=MAC,
             address=ADDRESS, more=more))
         program = labs.BUILD / "check/kickline"
         if arm:

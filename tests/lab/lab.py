@@ -315,9 +315,14 @@ class Lab:
         if not inside():
             raise LabError("not inside the lab's namespaces: call lab.enter() first")
         self.name = re.sub(r"[^A-Za-z0-9_.-]+", "-", name)
-        self.dir = BUILD / "lab" / self.name
+        self.dir = BUILD / "lab" / self.name  # logs and captures
         shutil.rmtree(self.dir, ignore_errors=True)
         self.dir.mkdir(parents=True)
+        # For what a server without privileges serves: below a checkout in /root it could read none.
+        self.files = SCRATCH / self.name / "files"
+        self.files.mkdir(parents=True)
+        for d in (self.files, self.files.parent):
+            d.chmod(0o755)
         self.nodes = {}
         self.ports = 0
         self.lock = threading.Lock()
@@ -405,6 +410,7 @@ class Lab:
         for node in reversed(list(self.nodes.values())):
             node.close()
         self.nodes.clear()
+        shutil.rmtree(self.files.parent, ignore_errors=True)
 
 
 if __name__ == "__main__":  # lab.py ARGS...: runs `python3 ARGS...` inside the lab
