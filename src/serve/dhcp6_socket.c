@@ -76,35 +76,20 @@ static void join_all(int fd)
     freeifaddrs(list);
 }
 
-/* RFC 8415 §11: an identifier that outlives restarts. DUID-UUID of this machine and this program;
- * DUID-LL where there is no machine-id, as in a fresh container. */
-static bool make_duid(struct kl_dhcp6 *d)
+/* RFC 8415 §11: an identifier that outlives restarts: a DUID-UUID (RFC 6355) of this machine and
+ * this program; of the address by which hosts reach it where there is no machine-id, as in a fresh
+ * container. */
+static void make_duid(struct kl_dhcp6 *d, const struct kl_server *server)
 {
     static const sd_id128_t kickline =
         SD_ID128_MAKE(3f, 0c, 5a, 7e, 91, 44, 4d, 0b, a6, 2c, 58, e7, 13, 9f, d0, 26);
-    sd_id128_t id;
-    if (sd_id128_get_machine_app_specific(kickline, &id) >= 0) {
-        d->duid[1] = 4;
-        memcpy(d->duid + 2, id.bytes, sizeof id.bytes);
-        d->nduid = 2 + sizeof id.bytes;
-        return true;
-    }
-    struct ifaddrs *list;
-    if (getifaddrs(&list))
-        return false;
-    for (const struct ifaddrs *i = list; i && !d->nduid; i = i->ifa_next) {
-        struct sockaddr_ll ll;
-        if (!i->ifa_addr || i->ifa_addr->sa_family != AF_PACKET || (i->ifa_flags & IFF_LOOPBACK))
-            continue;
-        memcpy(&ll, i->ifa_addr, sizeof ll);
-        if (ll.sll_halen != 6)
-            continue;
-        memcpy(d->duid, (uint8_t[]){0, 3, 0, 1}, 4);
-        memcpy(d->duid + 4, ll.sll_addr, 6);
-        d->nduid = 10;
-    }
-    freeifaddrs(list);
-    return d->nduid;
+    sd_id128_t id = kickline;
+    if (sd_id128_get_machine_app_specific(kickline, &id) < 0)
+        for (size_t i = 0; server->naddresses && i < sizeof id.bytes; i++)
+            id.bytes[i] = kickline.bytes[i] ^ server->addresses[0].bytes[i];
+    d->duid[1] = 4;
+    memcpy(d->duid + 2, id.bytes, sizeof id.bytes);
+    d->nduid = 2 + sizeof id.bytes;
 }
 
 static void __attribute__((format(printf, 2, 3))) say(char **why, const char *fmt, ...)
@@ -200,10 +185,7 @@ static bool open_ports(struct kl_dhcp6 *d, const struct kl_server *server, char 
 
 static bool open_all(struct kl_dhcp6 *d, const struct kl_server *server, char **why)
 {
-    if (!make_duid(d)) {
-        say(why, "dhcp6: no server identifier: neither /etc/machine-id nor an Ethernet interface");
-        return false;
-    }
+    make_duid(d, server);
     d->neighbours = kl_neighbours_open();
     if (!d->neighbours) {
         say(why, "dhcp6: cannot ask for the neighbour table: %s", strerror(errno));
