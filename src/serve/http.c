@@ -36,8 +36,11 @@ enum {
     IDLE_SECONDS = 75, /* nothing moved for so long: EDK2 gives up after 5, curl never */
     SLOW_MS = 1000,    /* an answer that takes longer gets a second line when it ends */
     KEPT_SECONDS = 10, /* an unused one is let go: it holds a file open, and its file system busy */
-    KEPT = 1024,       /* responses that are kept, at most */
-    SMALL = 32 * 1024, /* files up to this are kept in memory: one write instead of two */
+    KEPT = 512,        /* responses that are kept, at most: 128 MiB if all are SMALL */
+    /* Files up to this are kept in memory: one write, instead of one for the header and one for
+     * each 128 KiB that libmicrohttpd hands to sendfile. Most packages are smaller. */
+    SMALL = 256 * 1024,
+    BLOCK = 32 * 1024, /* what is read at a time of a rope in pieces */
     MOST_THREADS = 64,
 };
 
@@ -135,10 +138,10 @@ static struct MHD_Response *of_rope(struct kl_rope *rope, uint64_t first, uint64
     }
     if (first == 0 && len == kl_rope_len(rope))
         return MHD_create_response_from_callback(
-            len, SMALL, read_rope, kl_rope_hold(rope), drop_rope);
+            len, BLOCK, read_rope, kl_rope_hold(rope), drop_rope);
     struct part *part = kl_xmalloc(sizeof *part);
     *part = (struct part){kl_rope_hold(rope), first};
-    return MHD_create_response_from_callback(len, SMALL, read_part, part, drop_part);
+    return MHD_create_response_from_callback(len, BLOCK, read_part, part, drop_part);
 }
 
 static void add(struct MHD_Response *r, const char *name, const char *value)

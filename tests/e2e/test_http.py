@@ -226,8 +226,8 @@ time.sleep(4)
 def test_a_served_file_is_let_go(site):
     """A tree can be removed or unmounted soon after: no file of it stays open."""
     path = site.dir / "trees/c79/unloved"
-    path.write_bytes(bytes(100_000))
-    assert site.download("/trees/c79/unloved") == bytes(100_000)
+    path.write_bytes(bytes(1_000_000))
+    assert site.download("/trees/c79/unloved") == bytes(1_000_000)
 
     def opened():
         fds = f"/proc/{site.process.popen.pid}/fd"
