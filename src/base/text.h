@@ -40,8 +40,8 @@ bool kl_number(const char *s, unsigned long max, unsigned long *out);
  * is near (Damerau-Levenshtein distance, at most a third of the word). */
 const char *kl_nearest(const char *word, const char *const *list);
 
-/* Natural order of interface names: eth2 before eth10 is NOT what NetworkManager does; it compares
- * bytes (strcmp), and so does this: boot-stages.md, quirk 27. For qsort over `const char *`. */
+/* The order of interface names in which NetworkManager activates ports: by bytes, so eth10 before
+ * eth2 (docs/boot-stages.md, quirk 27). For qsort over `const char *`. */
 int kl_name_order(const void *a, const void *b);
 
 #endif

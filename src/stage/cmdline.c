@@ -24,8 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- arguments and messages
- * ---------------------------------------------------------------------*/
+/* --- arguments and messages -------------------------------------------------------------------*/
 
 void kl_line_add(struct kl_line *l, const char *fmt, ...)
 {
@@ -83,6 +82,21 @@ static bool plain_name(const char *name)
                                  "0123456789._-") == strlen(name);
 }
 
+void kl_line_check_gateway(struct kl_line *l, const struct kl_link *link, int family)
+{
+    const struct kl_ip *ip = family == 4 ? &link->ip4 : &link->ip6;
+    if (ip->gateway == KL_GATEWAY_EXPLICIT && !ip->naddresses)
+        kl_line_refuse(l, link, "gateway", "let it be learnt, or give the link an address",
+            "a gateway is only said together with a static address");
+    if (ip->gateway == KL_GATEWAY_LEARNT && ip->method == KL_STATIC && family == 4)
+        kl_line_refuse(l, link, "gateway", "say its address",
+            "nobody tells a static IPv4 address its gateway");
+    if (ip->gateway == KL_GATEWAY_NONE && (ip->method == KL_DHCP || ip->method == KL_AUTO))
+        kl_line_refuse(l, link, "gateway",
+            kl_diag_text(l->d, "leave 'gateway%d: none' out of the install link", family),
+            "a gateway that is offered cannot be refused on a kernel command line");
+}
+
 /* anaconda of EL7 and EL8 takes the host name from the line by splitting ip= at every colon and
  * reading the fifth piece: with an IPv6 address before it that is no name (quirk 40). There the
  * kickstart says it. NetworkManager before 1.28 takes the long form of ip= only with an address
@@ -116,8 +130,7 @@ struct kl_tail kl_line_tail(uint32_t mtu, const struct kl_mac *mac)
     return t;
 }
 
-/* --- names
- * --------------------------------------------------------------------------------------*/
+/* --- names ------------------------------------------------------------------------------------*/
 
 /* Digits at s to the end of the string, read as iproute2 reads them: 0 in front means octal. */
 static long id_of(const char *s, bool octal)
@@ -224,8 +237,7 @@ static void add_ifname(struct kl_line *l, const struct kl_link *link, bool used)
             "nothing gives a NIC this name unless its MAC is known");
 }
 
-/* --- bonds, bridges, VLANs
- * ----------------------------------------------------------------------*/
+/* --- bonds, bridges, VLANs --------------------------------------------------------------------*/
 
 /* The kernel takes some options only after others: updelay and downdelay only once miimon is set
  * (drivers/net/bonding/bond_options.c), and legacy dracut writes them one by one, in the order of
@@ -312,8 +324,7 @@ static void add_device(struct kl_line *l, const struct kl_link *link)
         kl_line_add(l, "vlan=%s:%s", link->name, link->parent);
 }
 
-/* --- DNS, routes, waiting
- * -----------------------------------------------------------------------*/
+/* --- DNS, routes, waiting ---------------------------------------------------------------------*/
 
 /* Those of a family that the line's links use: others could only be waited for. */
 static void add_dns(struct kl_line *l)
@@ -369,8 +380,7 @@ static void add_waits(struct kl_line *l)
         add_wait(l, "rd.net.timeout.ipv6dad=", 5);
 }
 
-/* --- the installer
- * ------------------------------------------------------------------------------*/
+/* --- the installer ----------------------------------------------------------------------------*/
 
 static void add_url(struct kl_line *l, const char *key, const char *value)
 {
@@ -416,8 +426,7 @@ static void add_extra(struct kl_line *l)
     }
 }
 
-/* --- the whole
- * ----------------------------------------------------------------------------------*/
+/* --- the whole --------------------------------------------------------------------------------*/
 
 static void add_network(struct kl_line *l)
 {

@@ -25,6 +25,8 @@ void kl_line_refuse(struct kl_line *l, const struct kl_link *link, const char *c
     const char *hint, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 void kl_line_warn(struct kl_line *l, const struct kl_link *link, const char *code, const char *hint,
     const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* Refuses what no engine can say of a gateway. */
+void kl_line_check_gateway(struct kl_line *l, const struct kl_link *link, int family);
 
 /* The host name for field 5 of the ip= argument of `link` that comes next, or "". `ip6`: the
  * argument holds an IPv6 address. Given once, to the install link. */

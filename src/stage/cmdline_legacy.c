@@ -24,8 +24,7 @@ static bool is_033a(const struct kl_line *l)
     return l->r->engine == KL_ENGINE_DRACUT_033A;
 }
 
-/* --- what the stack may look like
- * ---------------------------------------------------------------*/
+/* --- what the stack may look like -------------------------------------------------------------*/
 
 static enum kl_link_kind kind_of(const struct kl_line *l, const char *name)
 {
@@ -65,8 +64,7 @@ void kl_legacy_check(struct kl_line *l)
             check_033a(l, &l->i->links[k], seen);
 }
 
-/* --- MTU and MAC
- * --------------------------------------------------------------------------------*/
+/* --- MTU and MAC ------------------------------------------------------------------------------*/
 
 /* do_static() sets it always. For DHCPv4 the override file that dhclient-script reads does (033
  * from 7.3, 049); for DHCPv6 and SLAAC only EL7's own ifup.sh. */
@@ -120,8 +118,7 @@ static void check_mac(struct kl_line *l, const struct kl_link *link)
             l, link, "mac", "leave its MAC out", "its dracut cannot set the MAC of this link");
 }
 
-/* --- addresses
- * ----------------------------------------------------------------------------------*/
+/* --- addresses --------------------------------------------------------------------------------*/
 
 /* The family to advise for an install by one alone: that of the server, as the kickstart's URL has
  * it, or else IPv6. */
@@ -200,16 +197,7 @@ static bool check_family(struct kl_line *l, const struct kl_link *link, int fami
     if (ip->naddresses && ip->method == KL_DHCP)
         kl_line_refuse(l, link, "addresses", "use either DHCP or the address",
             "its dracut takes no static address beside DHCP");
-    if (ip->gateway == KL_GATEWAY_EXPLICIT && !ip->naddresses)
-        kl_line_refuse(l, link, "gateway", "let it be learnt, or give the link an address",
-            "a gateway is only said together with a static address");
-    if (ip->gateway == KL_GATEWAY_LEARNT && ip->method == KL_STATIC && family == 4)
-        kl_line_refuse(l, link, "gateway", "say its address",
-            "nobody tells a static IPv4 address its gateway");
-    if (ip->gateway == KL_GATEWAY_NONE && (ip->method == KL_DHCP || ip->method == KL_AUTO))
-        kl_line_refuse(l, link, "gateway",
-            kl_diag_text(l->d, "leave 'gateway%d: none' out of the install link", family),
-            "a gateway that is offered cannot be refused on a kernel command line");
+    kl_line_check_gateway(l, link, family);
     if (ip->gateway == KL_GATEWAY_NONE && ip->method == KL_STATIC && family == 6)
         kl_line_warn(l, link, "gateway", "say 'gateway6: ra', or the gateway's address",
             "its initrd takes a default route from any router that advertises one");

@@ -110,16 +110,7 @@ static bool check_family(struct kl_line *l, const struct kl_link *link, int fami
     const struct kl_ip *ip = family == 4 ? &link->ip4 : &link->ip6;
     size_t before = kl_diags_count(l->d, KL_ERROR);
     bool routed = ip->method == KL_AUTO || ip->gateway == KL_GATEWAY_LEARNT;
-    if (ip->gateway == KL_GATEWAY_EXPLICIT && !ip->naddresses)
-        kl_line_refuse(l, link, "gateway", "let it be learnt, or give the link an address",
-            "a gateway is only said together with a static address");
-    if (ip->gateway == KL_GATEWAY_LEARNT && ip->method == KL_STATIC && family == 4)
-        kl_line_refuse(l, link, "gateway", "say its address",
-            "nobody tells a static IPv4 address its gateway");
-    if (ip->gateway == KL_GATEWAY_NONE && (ip->method == KL_DHCP || ip->method == KL_AUTO))
-        kl_line_refuse(l, link, "gateway",
-            kl_diag_text(l->d, "leave 'gateway%d: none' out of the install link", family),
-            "a gateway that is offered cannot be refused on a kernel command line");
+    kl_line_check_gateway(l, link, family);
     if (family == 6 && is_26(l) && ip->naddresses && (routed || ip->method == KL_DHCP))
         kl_line_refuse(l, link, "gateway", "say the gateway's address, or install 8.4 or later",
             "its NetworkManager listens to no router on a link with a static IPv6 address");

@@ -23,8 +23,7 @@ static bool is_nm(const struct kl_reading *r)
     return r->r->engine == KL_ENGINE_NM;
 }
 
-/* --- shared with cmdline_parse_ip.c
- * -------------------------------------------------------------*/
+/* --- shared with cmdline_parse_ip.c -----------------------------------------------------------*/
 
 void kl_reading_say(struct kl_reading *r, enum kl_severity severity, const struct kl_word *w,
     const char *code, const char *hint, const char *fmt, ...)
@@ -114,8 +113,7 @@ static const char **names(struct kl_reading *r, const char *s, size_t *n)
     return list;
 }
 
-/* --- words
- * --------------------------------------------------------------------------------------*/
+/* --- words ------------------------------------------------------------------------------------*/
 
 /* Blanks part words, unless they stand between double quotes, which then go (as the kernel and
  * dracut's getarg do it). */
@@ -159,8 +157,7 @@ static const struct kl_word *last(const struct kl_reading *r, const char *key)
     return found;
 }
 
-/* --- devices
- * ------------------------------------------------------------------------------------*/
+/* --- devices ----------------------------------------------------------------------------------*/
 
 static void read_ifname(struct kl_reading *r, const struct kl_word *w)
 {
@@ -371,8 +368,7 @@ static void read_devices(struct kl_reading *r)
     }
 }
 
-/* --- what refers to devices
- * ---------------------------------------------------------------------*/
+/* --- what refers to devices -------------------------------------------------------------------*/
 
 static void read_nameserver(struct kl_reading *r, const struct kl_word *w)
 {
@@ -487,8 +483,7 @@ static void read_rest(struct kl_reading *r)
     read_bootif(r);
 }
 
-/* --- the installer's own
- * ------------------------------------------------------------------------*/
+/* --- the installer's own ----------------------------------------------------------------------*/
 
 /* Words that Kickline writes itself, or that are the kernel's, udev's and dracut's business. */
 static bool is_known(const char *key)
@@ -561,8 +556,7 @@ static void read_installer(struct kl_reading *r, struct kl_install *what)
     }
 }
 
-/* --- the whole
- * ----------------------------------------------------------------------------------*/
+/* --- the whole --------------------------------------------------------------------------------*/
 
 /* NetworkManager gives a name server to the profiles that use its family, and to none otherwise. */
 static size_t usable_dns(const struct kl_reading *r, const struct kl_intent *i)

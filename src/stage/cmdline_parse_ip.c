@@ -112,8 +112,7 @@ static bool tail_dns(struct kl_reading *r, const struct fields *f, struct kl_see
     return any;
 }
 
-/* --- legacy dracut
- * ------------------------------------------------------------------------------*/
+/* --- legacy dracut ----------------------------------------------------------------------------*/
 
 static bool legacy_short(const struct kl_reading *r, const char **f, size_t n)
 {
@@ -300,8 +299,7 @@ void kl_read_ip_legacy(struct kl_reading *r, const struct kl_word *w)
     legacy_methods(r, w, &fields, interface);
 }
 
-/* --- NetworkManager
- * -----------------------------------------------------------------------------*/
+/* --- NetworkManager ---------------------------------------------------------------------------*/
 
 /* The method that a word means, or NULL when it means none: "none", "dhcp", "dhcp6", "auto6",
  * "auto", "link6", "ibft". From 1.34 lists are read too; what they come to is auto. */
