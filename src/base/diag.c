@@ -77,6 +77,43 @@ struct kl_diag *kl_diag(struct kl_diags *d, enum kl_severity severity, const cha
     return one;
 }
 
+void kl_diag_also(struct kl_diags *d, struct kl_diag *one, struct kl_place at, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    one->also_says = kl_vsprintf(d->arena, fmt, ap);
+    va_end(ap);
+    one->also = at;
+    one->also.file = at.file ? kl_strdup(d->arena, at.file) : NULL;
+}
+
+void kl_diag_effect(struct kl_diags *d, struct kl_diag *one, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    one->effects = kl_grow(d->arena, one->effects, one->neffects, sizeof *one->effects);
+    one->effects[one->neffects++] = kl_vsprintf(d->arena, fmt, ap);
+    va_end(ap);
+}
+
+void kl_diag_edit(struct kl_diags *d, struct kl_diag *one, struct kl_place at, const char *text)
+{
+    one->edits = kl_grow(d->arena, one->edits, one->nedits, sizeof *one->edits);
+    struct kl_edit *e = &one->edits[one->nedits++];
+    *e = (struct kl_edit){at, kl_strdup(d->arena, text)};
+    e->at.file = at.file ? kl_strdup(d->arena, at.file) : NULL;
+}
+
+void kl_diags_keep(
+    struct kl_diags *d, bool (*keep)(void *arg, const struct kl_diag *one), void *arg)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < d->n; k++)
+        if (keep(arg, d->list[k]))
+            d->list[n++] = d->list[k];
+    d->n = n;
+}
+
 size_t kl_diags_count(const struct kl_diags *d, enum kl_severity at_least)
 {
     size_t n = 0;
@@ -98,6 +135,14 @@ static struct source *find_source(const struct kl_diags *d, const char *name)
 bool kl_diags_knows(const struct kl_diags *d, const char *file)
 {
     return find_source(d, file) != NULL;
+}
+
+const char *kl_diags_text(const struct kl_diags *d, const char *file, size_t *len)
+{
+    const struct source *s = find_source(d, file);
+    if (s && len)
+        *len = s->len;
+    return s ? s->text : NULL;
 }
 
 static size_t source_rank(const struct kl_diags *d, const char *name)
@@ -211,6 +256,8 @@ void kl_diags_print(const struct kl_diags *d, FILE *out, bool colour, size_t lim
         print_line(d, out, &one->at, one->hint, paint, plain);
         if (!has_line && one->hint)
             fprintf(out, "       = %s\n", one->hint);
+        for (size_t k = 0; k < one->neffects; k++)
+            fprintf(out, "       = %s\n", one->effects[k]);
         if (one->also.file) {
             fprintf(out, "  %s:%u:%u: %s\n", one->also.file, one->also.line, one->also.col,
                 one->also_says ? one->also_says : "the other place");

@@ -12,6 +12,7 @@
 #define KL_BASE_DIAG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 
 enum kl_severity { KL_NOTE, KL_WARNING, KL_ERROR };
@@ -23,6 +24,13 @@ struct kl_place {
     unsigned width;   /* bytes to underline; 0 and 1 give a caret alone */
 };
 
+/* A change that mends: the `width` bytes at the place (0: nothing, it is an insertion) become
+ * `text`. A width may reach over line ends, so that whole lines can go. */
+struct kl_edit {
+    struct kl_place at;
+    const char *text;
+};
+
 struct kl_diag {
     enum kl_severity severity;
     const char *code; /* a stable word: "bond-mode" */
@@ -31,6 +39,10 @@ struct kl_diag {
     const char *hint;     /* how to mend it; NULL if the message says it */
     struct kl_place also; /* a second place that disagrees; file NULL if there is none */
     const char *also_says;
+    const char **effects; /* what each stage will therefore do: "initrd: bond0 is balance-rr" */
+    size_t neffects;
+    struct kl_edit *edits; /* the mend, where it is certain: all of them together, or none */
+    size_t nedits;
 };
 
 struct kl_diags; /* a growing list, with the sources it points into */
@@ -53,12 +65,24 @@ bool kl_diags_knows(const struct kl_diags *d, const char *file); /* was it regis
 struct kl_diag *kl_diag(struct kl_diags *d, enum kl_severity severity, const char *code,
     struct kl_place at, const char *hint, const char *fmt, ...)
     __attribute__((format(printf, 6, 7)));
+/* The second place, an effect, an edit, of a diagnostic of `d`. Texts are copied. */
+void kl_diag_also(struct kl_diags *d, struct kl_diag *one, struct kl_place at, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+void kl_diag_effect(struct kl_diags *d, struct kl_diag *one, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void kl_diag_edit(struct kl_diags *d, struct kl_diag *one, struct kl_place at, const char *text);
+
 /* A formatted text that lives as long as `d`, for hints. */
 const char *kl_diag_text(struct kl_diags *d, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 size_t kl_diags_count(const struct kl_diags *d, enum kl_severity at_least);
 const struct kl_diag *kl_diags_at(const struct kl_diags *d, size_t i); /* NULL past the end */
+/* Takes out those for which `keep` says false. */
+void kl_diags_keep(
+    struct kl_diags *d, bool (*keep)(void *arg, const struct kl_diag *one), void *arg);
+/* The text of a source, NUL-terminated, or NULL when it is not known. */
+const char *kl_diags_text(const struct kl_diags *d, const char *file, size_t *len);
 void kl_diags_sort(struct kl_diags *d); /* by file (in order of registration), line, column */
 
 /* For people; colour when asked. At most `limit` of them (0: all), then a line that counts. */

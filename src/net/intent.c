@@ -70,3 +70,19 @@ void kl_intent_sort(struct kl_intent *i)
     if (i->nlinks)
         qsort(i->links, i->nlinks, sizeof *i->links, link_order);
 }
+
+void kl_intent_say(struct kl_arena *a, struct kl_intent *i, const char *link, const char *field,
+    struct kl_place at)
+{
+    i->said = kl_grow(a, i->said, i->nsaid, sizeof *i->said);
+    i->said[i->nsaid++] = (struct kl_said){link, field, at};
+}
+
+struct kl_place kl_intent_said(const struct kl_intent *i, const char *link, const char *field)
+{
+    for (size_t k = i->nsaid; k-- > 0;)
+        if (kl_streq(i->said[k].link, link) && kl_streq(i->said[k].field, field))
+            return i->said[k].at;
+    const struct kl_link *l = link ? kl_link_find(i, link) : NULL;
+    return l && l->at.file ? l->at : i->at;
+}

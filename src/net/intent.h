@@ -74,6 +74,13 @@ struct kl_link {
     struct kl_place at; /* where it was described, for messages; file NULL: nowhere */
 };
 
+/* Where a text says a fact: `link` and `field` as in net/facts.h. */
+struct kl_said {
+    const char *link; /* NULL: of the host itself */
+    const char *field;
+    struct kl_place at;
+};
+
 struct kl_intent {
     const char *hostname;  /* NULL: not said */
     struct kl_link *links; /* sorted: NICs by name, then bonds, bridges, VLANs, each by name */
@@ -86,7 +93,15 @@ struct kl_intent {
     uint8_t
         install_family; /* 4 or 6: the install uses this family alone; 0: all that the link has */
     struct kl_place at;
+    struct kl_said *said; /* by parsers: where each fact was read; not part of what is said */
+    size_t nsaid;
 };
+
+/* Notes where a fact was said; of several places for one fact the last counts. */
+void kl_intent_say(struct kl_arena *a, struct kl_intent *i, const char *link, const char *field,
+    struct kl_place at);
+/* Where it was said; else the link's place, else the intent's (file NULL: nowhere). */
+struct kl_place kl_intent_said(const struct kl_intent *i, const char *link, const char *field);
 
 const struct kl_link *kl_link_find(const struct kl_intent *i, const char *name); /* or NULL */
 bool kl_link_has_ip(const struct kl_link *l);             /* either family in use */
