@@ -12,11 +12,10 @@
 
 #include "stage/cmdline.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { FIELDS = 16 };
+enum { FIELDS = 16, SHOWN_WHOLE = 48, KERNEL_KEEPS = 4096 };
 
 static bool is_nm(const struct kl_reading *r)
 {
@@ -25,14 +24,33 @@ static bool is_nm(const struct kl_reading *r)
 
 /* --- shared with cmdline_parse_ip.c -----------------------------------------------------------*/
 
+struct kl_place kl_part_at(const struct kl_part *p)
+{
+    if (!p->arg)
+        return (struct kl_place){0};
+    size_t around = p->brackets ? 1 : 0;
+    return kl_arg_place(p->arg, p->from - around, strlen(p->text) + 2 * around);
+}
+
 void kl_reading_say(struct kl_reading *r, enum kl_severity severity, const struct kl_word *w,
-    const char *code, const char *hint, const char *fmt, ...)
+    const struct kl_part *part, const char *code, const char *hint, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
     const char *text = kl_vsprintf(r->a, fmt, ap);
     va_end(ap);
-    kl_diag(r->d, severity, code, w->at, hint, "%s: %s", w->text, text);
+    bool narrow = part && part->arg && (*part->text || part->brackets);
+    struct kl_place at = narrow ? kl_part_at(part) : w->arg->at;
+    bool is_short = strlen(w->arg->text) <= SHOWN_WHOLE;
+    kl_diag(r->d, severity, code, at, hint, "%s%s: %s", is_short ? w->arg->text : w->key,
+        is_short ? "" : "=...", text);
+}
+
+void kl_reading_fact(
+    struct kl_reading *r, const char *link, const char *field, const struct kl_part *part)
+{
+    if (part->arg)
+        kl_intent_say(r->a, r->i, link, field, kl_part_at(part));
 }
 
 struct kl_seen *kl_reading_link(struct kl_reading *r, const char *name, struct kl_place at)
@@ -46,11 +64,18 @@ struct kl_seen *kl_reading_link(struct kl_reading *r, const char *name, struct k
     return s;
 }
 
-void kl_reading_dns(struct kl_reading *r, const struct kl_addr *address)
+/* The link that a piece names. */
+static struct kl_seen *link_of(struct kl_reading *r, const struct kl_part *name)
+{
+    return kl_reading_link(r, name->text, kl_part_at(name));
+}
+
+void kl_reading_dns(struct kl_reading *r, const struct kl_addr *address, const struct kl_part *part)
 {
     for (size_t k = 0; k < r->ndns; k++)
         if (kl_addr_eq(&r->dns[k], address))
             return;
+    kl_reading_fact(r, NULL, "dns", part);
     r->dns = kl_grow(r->a, r->dns, r->ndns, sizeof *r->dns);
     r->dns[r->ndns++] = *address;
 }
@@ -70,89 +95,113 @@ static size_t bracketed(const struct kl_reading *r, const char *s)
     return two && (close[1] == ':' || close[1] == '\0') ? len : 0;
 }
 
+/* `len` bytes of `p` from `s` on, which is in its text. */
+static struct kl_part cut(
+    struct kl_reading *r, const struct kl_part *p, const char *s, size_t len, bool brackets)
+{
+    return (struct kl_part){.text = kl_strndup(r->a, s, len),
+        .arg = p->arg,
+        .from = p->from + (size_t)(s - p->text),
+        .brackets = brackets};
+}
+
 /* One field at `s`, in *field; returns its length. NetworkManager's get_word() before 1.54 knows
  * brackets only where a field begins, and forgets what stands between ']' and the next colon; from
  * then on they protect colons anywhere, and go only when they enclose the whole field. */
-static size_t field_at(struct kl_reading *r, const char *s, const char **field)
+static size_t field_at(
+    struct kl_reading *r, const struct kl_part *p, const char *s, struct kl_part *field)
 {
     size_t inside = bracketed(r, s), len = 0;
     if (!is_nm(r) || r->r->nm_minor < 54) {
         len = inside + strcspn(s + inside, ":");
-        *field = inside ? kl_strndup(r->a, s + 1, inside - 2) : kl_strndup(r->a, s, len);
+        *field = inside ? cut(r, p, s + 1, inside - 2, true) : cut(r, p, s, len, false);
         return len;
     }
     for (int nest = 0; s[len] && (nest || s[len] != ':'); len++)
         nest += s[len] == '[' ? 1 : s[len] == ']' && nest ? -1 : 0;
-    *field = inside == len && len ? kl_strndup(r->a, s + 1, len - 2) : kl_strndup(r->a, s, len);
+    *field = inside == len && len ? cut(r, p, s + 1, len - 2, true) : cut(r, p, s, len, false);
     return len;
 }
 
-size_t kl_reading_split(struct kl_reading *r, const char *s, const char **fields, size_t max)
+size_t kl_reading_split(
+    struct kl_reading *r, const struct kl_part *p, struct kl_part *fields, size_t max)
 {
+    const char *s = p->text ? p->text : "";
+    if (!p->text) {
+        fields[0] = (struct kl_part){.text = ""};
+        return 1;
+    }
     for (size_t n = 0;;) {
-        size_t len = field_at(r, s, &fields[n++]);
+        size_t len = field_at(r, p, s, &fields[n++]);
         if (s[len] == '\0' || n == max)
             return n;
         s += len + 1;
     }
 }
 
-/* `s` cut at commas into names. */
-static const char **names(struct kl_reading *r, const char *s, size_t *n)
+struct kl_place kl_parts_at(const struct kl_part *fields, size_t n)
 {
-    const char **list = NULL;
-    *n = 0;
-    for (const char *c = s; *c; c += *c == ',') {
+    const struct kl_part *first = &fields[0], *last = &fields[n - 1];
+    size_t from = first->from - first->brackets;
+    size_t end = last->from + strlen(last->text) + last->brackets;
+    return kl_arg_place(first->arg, from, end - from);
+}
+
+/* `p` cut at commas into names, in a list that ends with text NULL. */
+static struct kl_part *names(struct kl_reading *r, const struct kl_part *p)
+{
+    struct kl_part *list = NULL;
+    size_t n = 0;
+    for (const char *c = p->text; *c; c += *c == ',') {
         size_t len = strcspn(c, ",");
         if (len) {
-            list = kl_grow(r->a, list, *n, sizeof *list);
-            list[(*n)++] = kl_strndup(r->a, c, len);
+            list = kl_grow(r->a, list, n, sizeof *list);
+            list[n++] = cut(r, p, c, len, false);
         }
         c += len;
     }
+    list = kl_grow(r->a, list, n, sizeof *list);
+    list[n] = (struct kl_part){0};
     return list;
 }
 
 /* --- words ------------------------------------------------------------------------------------*/
 
-/* Blanks part words, unless they stand between double quotes, which then go (as the kernel and
- * dracut's getarg do it). */
-static void read_words(struct kl_reading *r, const char *line, const char *file)
+static struct kl_word take_word(struct kl_reading *r, struct kl_arg *arg)
 {
-    unsigned row = 1, col = 1;
-    for (const char *c = line; *c;) {
-        if (isspace((unsigned char)*c)) {
-            row += *c == '\n';
-            col = *c == '\n' ? 1 : col + 1;
-            c++;
-            continue;
-        }
-        struct kl_buf b KL_BUF_SCOPE = {0};
-        const char *start = c;
-        bool quoted = false;
-        for (; *c && *c != '\n' && (quoted || !isspace((unsigned char)*c)); c++) {
-            quoted ^= *c == '"';
-            if (*c != '"')
-                kl_buf_addc(&b, *c);
-        }
-        unsigned width = (unsigned)(c - start);
-        struct kl_word w = {.text = kl_strdup(r->a, kl_buf_text(&b)),
-            .at = {.file = file, .line = row, .col = col, .width = width}};
-        const char *equals = strchr(w.text, '=');
-        w.key = equals ? kl_strndup(r->a, w.text, (size_t)(equals - w.text)) : w.text;
-        w.value = equals ? equals + 1 : NULL;
-        r->words = kl_grow(r->a, r->words, r->nwords, sizeof w);
-        r->words[r->nwords++] = w;
-        col += width;
+    arg->text = kl_strdup(r->a, arg->text);
+    const char *equals = strchr(arg->text, '=');
+    size_t len = equals ? (size_t)(equals - arg->text) : strlen(arg->text);
+    struct kl_word w = {.key = kl_strndup(r->a, arg->text, len), .arg = arg};
+    if (equals)
+        w.value = (struct kl_part){.text = equals + 1, .arg = arg, .from = len + 1};
+    return w;
+}
+
+/* Copies, as the words may not live as long as what is read of them; and no more of them than the
+ * kernel keeps, which also bounds all the work below. */
+static void take_words(struct kl_reading *r, const struct kl_cmdline *line)
+{
+    size_t bytes = 0, n = 0;
+    while (n < line->n && (bytes += strlen(line->args[n].text) + 1) <= KERNEL_KEEPS)
+        n++;
+    if (n < line->n)
+        kl_diag(r->d, KL_ERROR, "line-too-long", line->args[n].at, NULL,
+            "no kernel keeps more than %d bytes of its command line: it ends before this word",
+            KERNEL_KEEPS);
+    r->words = kl_alloc(r->a, (n + 1) * sizeof *r->words);
+    struct kl_arg *args = kl_alloc(r->a, (n + 1) * sizeof *args);
+    for (size_t k = 0; k < n; k++) {
+        args[k] = line->args[k];
+        r->words[r->nwords++] = take_word(r, &args[k]);
     }
 }
 
-/* Of several, the engine reads the last. */
-static const struct kl_word *last(const struct kl_reading *r, const char *key)
+const struct kl_word *kl_reading_last(const struct kl_reading *r, const char *key)
 {
     const struct kl_word *found = NULL;
     for (size_t k = 0; k < r->nwords; k++)
-        if (strcmp(r->words[k].key, key) == 0 && r->words[k].value)
+        if (strcmp(r->words[k].key, key) == 0 && r->words[k].value.text)
             found = &r->words[k];
     return found;
 }
@@ -161,15 +210,17 @@ static const struct kl_word *last(const struct kl_reading *r, const char *key)
 
 static void read_ifname(struct kl_reading *r, const struct kl_word *w)
 {
-    const char *colon = strchr(w->value, ':');
+    const char *value = w->value.text, *colon = strchr(value, ':');
     struct kl_mac mac;
     if (!colon || !kl_mac_parse(colon + 1, &mac)) {
-        kl_reading_say(
-            r, KL_WARNING, w, "ifname", "ifname=NAME:aa:bb:cc:dd:ee:ff", "this names no NIC");
+        kl_reading_say(r, KL_WARNING, w, &w->value, "ifname", "ifname=NAME:aa:bb:cc:dd:ee:ff",
+            "this names no NIC");
         return;
     }
-    const char *name = kl_strndup(r->a, w->value, (size_t)(colon - w->value));
-    kl_reading_link(r, name, w->at)->link.mac = mac;
+    struct kl_part name = cut(r, &w->value, value, (size_t)(colon - value), false);
+    struct kl_part text = cut(r, &w->value, colon + 1, strlen(colon + 1), false);
+    link_of(r, &name)->link.mac = mac;
+    kl_reading_fact(r, name.text, "mac", &text);
 }
 
 /* NetworkManager's port belongs to the controller that named it last. */
@@ -185,27 +236,45 @@ static void leave_controllers(struct kl_reading *r, const char *port)
     }
 }
 
+/* Fields that the line leaves out, as the engine fills them in. */
+static struct kl_part instead(const struct kl_part *f, const char *text)
+{
+    if (f && *f->text)
+        return *f;
+    return (struct kl_part){.text = text, .arg = NULL};
+}
+
+/* The link that a bond= or bridge= makes. */
+static struct kl_seen *controller(struct kl_reading *r, const struct kl_word *w,
+    const struct kl_part *name, enum kl_link_kind kind)
+{
+    struct kl_seen *s = kl_reading_link(r, name->text, name->arg ? kl_part_at(name) : w->arg->at);
+    size_t end = name->arg ? name->from + strlen(name->text) + name->brackets : strlen(w->key);
+    s->profile = true;
+    s->link.kind = kind;
+    kl_intent_say(r->a, r->i, s->link.name, "kind", kl_arg_place(w->arg, 0, end));
+    return s;
+}
+
 /* A port is a link too. A second bond= of one name adds to the first in NetworkManager, and takes
  * its place in dracut. */
 static void take_ports(
-    struct kl_reading *r, const struct kl_word *w, const char *name, const char *list)
+    struct kl_reading *r, const struct kl_word *w, const char *name, const struct kl_part *list)
 {
-    size_t n;
-    const char **ports = names(r, list, &n);
-    struct kl_seen *s = kl_reading_link(r, name, w->at);
-    s->profile = true;
+    struct kl_link *l = &kl_reading_link(r, name, w->arg->at)->link;
+    kl_reading_fact(r, name, "ports", list);
     if (!is_nm(r)) {
-        s->link.nports = s->link.noptions = 0;
-        s->link.mode = 0;
-        s->link.mtu = 0;
+        l->nports = l->noptions = 0;
+        l->mode = 0;
+        l->mtu = 0;
     }
-    for (size_t k = 0; k < n; k++) {
-        kl_reading_link(r, ports[k], w->at)->profile = true;
+    for (const struct kl_part *p = names(r, list); p->text; p++) {
+        kl_reading_link(r, p->text, p->arg ? kl_part_at(p) : w->arg->at)->profile = true;
         if (is_nm(r))
-            leave_controllers(r, ports[k]);
-        struct kl_link *l = &kl_reading_link(r, name, w->at)->link;
+            leave_controllers(r, p->text);
+        l = &kl_reading_link(r, name, w->arg->at)->link;
         l->ports = kl_grow(r->a, l->ports, l->nports, sizeof *l->ports);
-        l->ports[l->nports++] = ports[k];
+        l->ports[l->nports++] = p->text;
     }
 }
 
@@ -233,122 +302,141 @@ static const char *list_value(struct kl_reading *r, const char *value)
     return kl_strdup(r->a, kl_buf_text(&b));
 }
 
+static void read_mode(struct kl_reading *r, const struct kl_word *w, struct kl_link *link,
+    const struct kl_part *part, const char *value)
+{
+    int mode = kl_bond_mode(value);
+    if (mode < 0) {
+        kl_reading_say(r, KL_WARNING, w, part, "bond-mode", "options are parted by commas",
+            "'%s' is no bond mode, so the bond is balance-rr", part->text);
+        return;
+    }
+    link->mode = (uint8_t)mode;
+    kl_reading_fact(r, link->name, "mode", part);
+}
+
+static void keep_option(struct kl_reading *r, struct kl_link *link, const struct kl_option *o)
+{
+    for (size_t k = 0; k < link->noptions; k++)
+        if (strcmp(link->options[k].name, o->name) == 0) {
+            link->options[k].value = o->value;
+            return;
+        }
+    link->options = kl_grow(r->a, link->options, link->noptions, sizeof *o);
+    link->options[link->noptions++] = *o;
+}
+
 static void read_option(
-    struct kl_reading *r, const struct kl_word *w, struct kl_link *link, const char *text)
+    struct kl_reading *r, const struct kl_word *w, struct kl_link *link, const struct kl_part *part)
 {
     struct kl_option o;
     const char *expected = NULL, *hint = NULL;
-    split_option(r, text, &o);
+    split_option(r, part->text, &o);
     if (kl_streq(o.name, "mode")) {
-        int mode = kl_bond_mode(o.value);
-        if (mode < 0)
-            kl_reading_say(r, KL_WARNING, w, "bond-mode", "options are parted by commas",
-                "'%s' is no bond mode, so the bond is balance-rr", text);
-        else
-            link->mode = (uint8_t)mode;
+        read_mode(r, w, link, part, o.value);
         return;
     }
     const struct kl_bond_option *kind = kl_bond_option(o.name);
     const char *value = kind ? kl_bond_value(r->a, kind, list_value(r, o.value), &expected) : NULL;
     struct kl_option known = {o.name, value ? value : o.value};
     const char *why = value ? kl_bond_option_misfit(r->a, r->r, link->mode, &known, &hint)
-                            : kl_sprintf(r->a, "'%s' is no option and value", text);
+                            : kl_sprintf(r->a, "'%s' is no option and value", part->text);
     if (why) {
-        kl_reading_say(r, KL_WARNING, w, "bond-option",
+        kl_reading_say(r, KL_WARNING, w, part, "bond-option",
             hint       ? hint
             : expected ? kl_diag_text(r->d, "expected: %s", expected)
                        : NULL,
             "the bond is made without it: %s", why);
         return;
     }
-    for (size_t k = 0; k < link->noptions; k++)
-        if (strcmp(link->options[k].name, o.name) == 0) {
-            link->options[k].value = value;
-            return;
-        }
-    link->options = kl_grow(r->a, link->options, link->noptions, sizeof known);
-    link->options[link->noptions++] = known;
+    keep_option(r, link, &known);
+    kl_reading_fact(r, link->name, kl_sprintf(r->a, "option %s", o.name), part);
 }
 
 static void read_bond_mtu(
-    struct kl_reading *r, const struct kl_word *w, struct kl_seen *s, const char *text)
+    struct kl_reading *r, const struct kl_word *w, struct kl_seen *s, const struct kl_part *part)
 {
     unsigned long mtu;
-    if (!kl_number(text, 65535, &mtu))
-        kl_reading_say(r, KL_WARNING, w, "mtu", NULL, "'%s' is no MTU", text);
-    else if (!is_nm(r) || r->r->nm_minor >= 32)
+    if (!kl_number(part->text, 65535, &mtu)) {
+        kl_reading_say(r, KL_WARNING, w, part, "mtu", NULL, "'%s' is no MTU", part->text);
+    } else if (!is_nm(r) || r->r->nm_minor >= 32) {
         s->link.mtu = (uint32_t)mtu;
-    else /* quirk 29: on the ports instead */
-        for (size_t p = 0; p < s->link.nports; p++)
-            kl_reading_link(r, s->link.ports[p], w->at)->link.mtu = (uint32_t)mtu;
+        kl_reading_fact(r, s->link.name, "mtu", part);
+    } else { /* quirk 29: on the ports instead */
+        for (size_t p = 0; p < s->link.nports; p++) {
+            struct kl_seen *port = kl_reading_link(r, s->link.ports[p], w->arg->at);
+            port->link.mtu = (uint32_t)mtu;
+            kl_reading_fact(r, port->link.name, "mtu", part);
+        }
+    }
 }
 
 static void read_bond(struct kl_reading *r, const struct kl_word *w)
 {
-    const char *f[FIELDS];
-    size_t n = kl_reading_split(r, w->value ? w->value : "", f, FIELDS);
+    struct kl_part f[FIELDS];
+    size_t n = kl_reading_split(r, &w->value, f, FIELDS);
     size_t most = is_nm(r) || kl_release_since(r->r, 7, 5) ? 4 : 3;
     if (n > most && !is_nm(r)) {
-        kl_reading_say(r, KL_ERROR, w, "stops", "bond=NAME:PORTS:OPTION,OPTION",
+        kl_reading_say(r, KL_ERROR, w, NULL, "stops", "bond=NAME:PORTS:OPTION,OPTION",
             "dracut stops the boot at more than %zu fields", most);
         return;
     }
-    const char *name = *f[0] ? f[0] : "bond0";
-    take_ports(r, w, name, n > 1 && *f[1] ? f[1] : is_nm(r) ? "eth0" : "eth0,eth1");
-    struct kl_seen *s = kl_reading_link(r, name, w->at);
-    s->link.kind = KL_BOND;
-    size_t nopt;
-    const char **opts = names(r, n > 2 ? f[2] : "", &nopt);
-    for (size_t k = 0; k < nopt; k++)
-        read_option(r, w, &s->link, opts[k]);
-    if (n > 3 && *f[3])
-        read_bond_mtu(r, w, s, f[3]);
+    struct kl_part name = instead(&f[0], "bond0");
+    struct kl_part ports = instead(n > 1 ? &f[1] : NULL, is_nm(r) ? "eth0" : "eth0,eth1");
+    controller(r, w, &name, KL_BOND);
+    take_ports(r, w, name.text, &ports);
+    struct kl_seen *s = kl_reading_link(r, name.text, w->arg->at);
+    for (const struct kl_part *o = n > 2 ? names(r, &f[2]) : NULL; o && o->text; o++)
+        read_option(r, w, &s->link, o);
+    if (n > 3 && *f[3].text)
+        read_bond_mtu(r, w, s, &f[3]);
 }
 
 static void read_bridge(struct kl_reading *r, const struct kl_word *w)
 {
-    const char *f[FIELDS];
-    size_t n = kl_reading_split(r, w->value ? w->value : "", f, FIELDS);
-    if (!is_nm(r) && w->value && n != 2) {
-        kl_reading_say(r, KL_ERROR, w, "stops", "bridge=NAME:PORTS",
+    struct kl_part f[FIELDS];
+    size_t n = kl_reading_split(r, &w->value, f, FIELDS);
+    if (!is_nm(r) && w->value.text && n != 2) {
+        kl_reading_say(r, KL_ERROR, w, NULL, "stops", "bridge=NAME:PORTS",
             "dracut stops the boot: a bridge takes two fields");
         return;
     }
-    const char *name = *f[0] ? f[0] : "br0";
-    take_ports(r, w, name, n > 1 && *f[1] ? f[1] : "eth0");
-    kl_reading_link(r, name, w->at)->link.kind = KL_BRIDGE;
+    struct kl_part name = instead(&f[0], "br0"), ports = instead(n > 1 ? &f[1] : NULL, "eth0");
+    controller(r, w, &name, KL_BRIDGE);
+    take_ports(r, w, name.text, &ports);
 }
 
 static void read_vlan(struct kl_reading *r, const struct kl_word *w)
 {
-    const char *f[FIELDS];
-    size_t n = kl_reading_split(r, w->value ? w->value : "", f, FIELDS);
-    if (n < 2 || !*f[0] || !*f[1] || (n > 2 && !is_nm(r))) {
-        kl_reading_say(r, is_nm(r) ? KL_WARNING : KL_ERROR, w, is_nm(r) ? "vlan" : "stops",
+    struct kl_part f[FIELDS];
+    size_t n = kl_reading_split(r, &w->value, f, FIELDS);
+    if (n < 2 || !*f[0].text || !*f[1].text || (n > 2 && !is_nm(r))) {
+        kl_reading_say(r, is_nm(r) ? KL_WARNING : KL_ERROR, w, NULL, is_nm(r) ? "vlan" : "stops",
             "vlan=NAME:PARENT", "a VLAN takes a name and a parent");
         return;
     }
-    long id = is_nm(r) ? kl_vlan_id_nm(f[0]) : kl_vlan_id_legacy(f[0]);
+    const char *name = f[0].text;
+    long id = is_nm(r) ? kl_vlan_id_nm(name) : kl_vlan_id_legacy(name);
     if (id < 1 || id > 4094) {
-        kl_reading_say(r, KL_WARNING, w, "vlan-name", "name it vlanID or PARENT.ID",
+        kl_reading_say(r, KL_WARNING, w, &f[0], "vlan-name", "name it vlanID or PARENT.ID",
             "its name says no VLAN id to this release's initrd, so it is not made");
         return;
     }
-    struct kl_seen *parent = kl_reading_link(r, f[1], w->at);
+    struct kl_seen *parent = link_of(r, &f[1]);
     parent->profile = parent->vlan_parent = true;
-    struct kl_seen *s = kl_reading_link(r, f[0], w->at);
-    s->profile = true;
-    s->link.kind = KL_VLAN;
-    s->link.parent = f[1];
+    struct kl_seen *s = controller(r, w, &f[0], KL_VLAN);
+    s->link.parent = f[1].text;
     s->link.vlan = (uint16_t)id;
+    kl_reading_fact(r, name, "parent", &f[1]);
+    kl_reading_fact(r, name, "vlan", &f[0]);
 }
 
 /* 033 of 7.0 to 7.2 reads the last of each (quirk 12). */
 static bool is_read(struct kl_reading *r, const struct kl_word *w)
 {
-    if (r->r->engine != KL_ENGINE_DRACUT_033A || last(r, w->key) == w)
+    if (r->r->engine != KL_ENGINE_DRACUT_033A || kl_reading_last(r, w->key) == w)
         return true;
-    kl_reading_say(r, KL_WARNING, w, "one-only", "install 7.3 or later, or leave one",
+    kl_reading_say(r, KL_WARNING, w, NULL, "one-only", "install 7.3 or later, or leave one",
         "this release's dracut reads only the last %s=", w->key);
     return false;
 }
@@ -357,7 +445,7 @@ static void read_devices(struct kl_reading *r)
 {
     for (size_t k = 0; k < r->nwords; k++) {
         const struct kl_word *w = &r->words[k];
-        if (strcmp(w->key, "ifname") == 0 && w->value)
+        if (strcmp(w->key, "ifname") == 0 && w->value.text)
             read_ifname(r, w);
         else if (strcmp(w->key, "bond") == 0 && is_read(r, w))
             read_bond(r, w);
@@ -373,17 +461,17 @@ static void read_devices(struct kl_reading *r)
 static void read_nameserver(struct kl_reading *r, const struct kl_word *w)
 {
     struct kl_addr a;
-    const char *s = w->value ? w->value : "";
+    const char *s = w->value.text ? w->value.text : "";
     size_t len = strlen(s);
     if (is_nm(r) && len > 2 && s[0] == '[' && s[len - 1] == ']')
         s = kl_strndup(r->a, s + 1, len - 2);
     if (!kl_addr_parse(s, &a))
-        kl_reading_say(r, KL_WARNING, w, "nameserver",
+        kl_reading_say(r, KL_WARNING, w, len ? &w->value : NULL, "nameserver",
             *s == '[' ? "leave the brackets out: they end up in resolv.conf"
                       : "one address in each nameserver=",
             "'%s' is no address of a name server here", s);
     else
-        kl_reading_dns(r, &a);
+        kl_reading_dns(r, &a, &w->value);
 }
 
 /* Where a route goes that names no interface. NetworkManager takes the first profile there is, and
@@ -400,27 +488,30 @@ static const char *default_interface(const struct kl_reading *r)
 
 static void read_route(struct kl_reading *r, const struct kl_word *w)
 {
-    const char *f[FIELDS];
+    struct kl_part f[FIELDS];
     struct kl_route route = {0};
-    size_t n = kl_reading_split(r, w->value ? w->value : "", f, FIELDS);
-    const char *link = n > 2 && *f[2] ? f[2] : default_interface(r);
-    bool fits = kl_prefix_parse(f[0], &route.to);
-    if (!fits && is_nm(r) && kl_addr_parse(f[0], &route.to.addr)) {
+    size_t n = kl_reading_split(r, &w->value, f, FIELDS);
+    const char *link = n > 2 && *f[2].text ? f[2].text : default_interface(r);
+    bool fits = kl_prefix_parse(f[0].text, &route.to);
+    if (!fits && is_nm(r) && kl_addr_parse(f[0].text, &route.to.addr)) {
         fits = true; /* a host's route */
         route.to.len = route.to.addr.family == 4 ? 32 : 128;
     }
-    if (fits && n > 1 && *f[1])
-        fits = kl_addr_parse(f[1], &route.via);
-    if (!fits || !link || n < 2 || (n > 3 && !is_nm(r))) {
-        kl_reading_say(r, KL_WARNING, w, "route",
+    const struct kl_part *wrong = fits ? NULL : &f[0];
+    if (fits && n > 1 && *f[1].text && !kl_addr_parse(f[1].text, &route.via))
+        wrong = &f[1];
+    if (wrong || !link || n < 2 || (n > 3 && !is_nm(r))) {
+        kl_reading_say(r, KL_WARNING, w, wrong, "route",
             "rd.route=NET/LENGTH:GATEWAY:INTERFACE, IPv6 as [NET/LENGTH]:[GATEWAY]:INTERFACE",
             "this is no route to this release's initrd");
         return;
     }
-    struct kl_seen *s = kl_reading_link(r, link, w->at);
+    bool named = n > 2 && *f[2].text;
+    struct kl_seen *s = kl_reading_link(r, link, named ? kl_part_at(&f[2]) : w->arg->at);
     s->profile = true;
     s->link.routes = kl_grow(r->a, s->link.routes, s->link.nroutes, sizeof route);
     s->link.routes[s->link.nroutes++] = route;
+    kl_reading_fact(r, link, "routes", &w->value);
 }
 
 /* The NIC with this MAC, by the name that ifname= gave it, or by the MAC itself. */
@@ -439,41 +530,43 @@ static const char *nic_of(struct kl_reading *r, const struct kl_mac *mac, struct
  * Where the only ip= names no interface, it is for this one. */
 static void read_bootif(struct kl_reading *r)
 {
-    const struct kl_word *w = last(r, "BOOTIF"), *off = last(r, "rd.bootif");
+    const struct kl_word *w = kl_reading_last(r, "BOOTIF"), *off = kl_reading_last(r, "rd.bootif");
     struct kl_mac mac;
-    if (!w || (off && (kl_streq(off->value, "0") || kl_streq(off->value, "no"))))
+    if (!w || (off && (kl_streq(off->value.text, "0") || kl_streq(off->value.text, "no"))))
         return;
-    const char *s = strlen(w->value) == 20 ? w->value + 3 : w->value;
-    if (!kl_mac_parse(s, &mac)) {
-        kl_reading_say(
-            r, KL_WARNING, w, "bootif", "BOOTIF=01-aa-bb-cc-dd-ee-ff", "this names no NIC");
+    const char *s = w->value.text;
+    if (!kl_mac_parse(strlen(s) == 20 ? s + 3 : s, &mac)) {
+        kl_reading_say(r, KL_WARNING, w, &w->value, "bootif", "BOOTIF=01-aa-bb-cc-dd-ee-ff",
+            "this names no NIC");
         return;
     }
     if (kl_streq(r->first_ip, KL_ANY_INTERFACE))
         return;
-    struct kl_seen *nic = kl_reading_link(r, nic_of(r, &mac, w->at), w->at);
+    struct kl_seen *nic = kl_reading_link(r, nic_of(r, &mac, w->arg->at), w->arg->at);
     if (nic->has_ip)
         return;
-    kl_reading_say(r, KL_WARNING, w, "bootif", "add rd.bootif=0, or leave IPAPPEND 2 out",
+    kl_reading_say(r, KL_WARNING, w, NULL, "bootif", "add rd.bootif=0, or leave IPAPPEND 2 out",
         "the initrd brings this NIC up by DHCP too, although no ip= is for it");
     nic->profile = true;
     nic->nm4 = KL_NM_AUTO;
     nic->link.ip4 = (struct kl_ip){.method = KL_DHCP, .gateway = KL_GATEWAY_LEARNT};
+    kl_reading_fact(r, nic->link.name, "ipv4", &w->value);
 }
 
 static void read_rest(struct kl_reading *r)
 {
-    const struct kl_word *bootdev = last(r, "bootdev");
-    if (bootdev && *bootdev->value) {
-        r->bootdev = bootdev->value;
-        kl_reading_link(r, r->bootdev, bootdev->at)->profile = true;
+    const struct kl_word *bootdev = kl_reading_last(r, "bootdev");
+    if (bootdev && *bootdev->value.text) {
+        r->bootdev = bootdev->value.text;
+        link_of(r, &bootdev->value)->profile = true;
+        kl_reading_fact(r, NULL, "install", &bootdev->value);
     }
-    const struct kl_word *neednet = last(r, "rd.neednet");
-    bool any = !is_nm(r) || !neednet || kl_streq(neednet->value, "0");
+    const struct kl_word *neednet = kl_reading_last(r, "rd.neednet");
+    bool any = !is_nm(r) || !neednet || kl_streq(neednet->value.text, "0");
     for (size_t k = 0; k < r->nseen; k++)
         any |= r->seen[k].profile;
     if (!any) /* rd.neednet=1 alone: every NIC by DHCP */
-        kl_reading_link(r, KL_ANY_INTERFACE, neednet->at)->profile = true;
+        kl_reading_link(r, KL_ANY_INTERFACE, neednet->arg->at)->profile = true;
     for (size_t k = 0; k < r->nwords; k++) {
         if (strcmp(r->words[k].key, "nameserver") == 0)
             read_nameserver(r, &r->words[k]);
@@ -522,7 +615,7 @@ static const char *installer_key(struct kl_reading *r, const struct kl_word *w)
             continue;
         if (!kl_release_since(r->r, 9, 0))
             return keys[k];
-        kl_reading_say(r, KL_WARNING, w, "prefix", kl_diag_text(r->d, "write %s", keys[k]),
+        kl_reading_say(r, KL_WARNING, w, NULL, "prefix", kl_diag_text(r->d, "write %s", keys[k]),
             "anaconda ignores it without 'inst.'");
     }
     return NULL;
@@ -541,17 +634,18 @@ static void read_installer(struct kl_reading *r, struct kl_install *what)
         const char *key = installer_key(r, w);
         if (key && kl_streq(key, "inst.sshd"))
             what->sshd = true;
-        else if (key && w->value)
+        else if (key && w->value.text)
             *(kl_streq(key, "inst.ks")         ? &what->kickstart
                 : kl_streq(key, "inst.repo")   ? &what->repo
                 : kl_streq(key, "inst.stage2") ? &what->stage2
-                                               : &what->syslog) = w->value;
-        else if (strcmp(w->key, "console") == 0 && w->value)
-            add_text(r, &what->console, &what->nconsole, w->value);
+                                               : &what->syslog) = w->value.text;
+        else if (strcmp(w->key, "console") == 0 && w->value.text)
+            add_text(r, &what->console, &what->nconsole, w->value.text);
         else if (!is_known(w->key)) {
-            add_text(r, &what->extra, &what->nextra, w->text);
+            add_text(r, &what->extra, &what->nextra, w->arg->text);
             if (!is_kernels(w->key))
-                kl_reading_say(r, KL_NOTE, w, "not-understood", NULL, "kept, but not understood");
+                kl_reading_say(
+                    r, KL_NOTE, w, NULL, "not-understood", NULL, "kept, but not understood");
         }
     }
 }
@@ -585,11 +679,10 @@ static const char *install_link(const struct kl_reading *r, const struct kl_inte
     return NULL;
 }
 
-static struct kl_intent *assemble(struct kl_reading *r, const char *file)
+static struct kl_intent *assemble(struct kl_reading *r)
 {
-    struct kl_intent *i = kl_alloc(r->a, sizeof *i);
+    struct kl_intent *i = r->i;
     i->hostname = r->hostname;
-    i->at = (struct kl_place){.file = file};
     i->links = kl_alloc(r->a, (r->nseen + 1) * sizeof *i->links);
     for (size_t k = 0; k < r->nseen; k++)
         i->links[i->nlinks++] = r->seen[k].link;
@@ -600,29 +693,40 @@ static struct kl_intent *assemble(struct kl_reading *r, const char *file)
     return i;
 }
 
-struct kl_intent *kl_cmdline_parse(struct kl_arena *a, const char *line, const char *file,
+static void read_addresses(struct kl_reading *r)
+{
+    for (size_t k = 0; k < r->nwords; k++) {
+        if (strcmp(r->words[k].key, "ip") != 0)
+            continue;
+        if (is_nm(r))
+            kl_read_ip_nm(r, &r->words[k]);
+        else
+            kl_read_ip_legacy(r, &r->words[k]);
+    }
+}
+
+struct kl_intent *kl_cmdline_read(struct kl_arena *a, const struct kl_cmdline *line,
     const struct kl_release *r, struct kl_install *what, struct kl_diags *d)
 {
     struct kl_install unused;
-    struct kl_reading reading = {.a = a, .r = r, .d = d};
-    file = kl_diags_source(d, file, line, strlen(line));
-    read_words(&reading, line, file);
-    if (!reading.nwords)
-        return NULL;
+    struct kl_reading reading = {
+        .a = a, .r = r, .d = d, .i = kl_alloc(a, sizeof(struct kl_intent))};
+    reading.i->at = line->at;
+    take_words(&reading, line);
     read_devices(&reading);
-    for (size_t k = 0; k < reading.nwords; k++) {
-        if (strcmp(reading.words[k].key, "ip") != 0)
-            continue;
-        if (r->engine == KL_ENGINE_NM)
-            kl_read_ip_nm(&reading, &reading.words[k]);
-        else
-            kl_read_ip_legacy(&reading, &reading.words[k]);
-    }
+    read_addresses(&reading);
     read_rest(&reading);
-    if (r->engine == KL_ENGINE_NM)
+    if (is_nm(&reading))
         kl_settle_nm(&reading);
     what = what ? what : &unused;
     *what = (struct kl_install){0};
     read_installer(&reading, what);
-    return assemble(&reading, file);
+    return assemble(&reading);
+}
+
+struct kl_intent *kl_cmdline_parse(struct kl_arena *a, const char *line, const char *file,
+    const struct kl_release *r, struct kl_install *what, struct kl_diags *d)
+{
+    struct kl_cmdline words = kl_cmdline_words(a, line, file, d);
+    return words.n ? kl_cmdline_read(a, &words, r, what, d) : NULL;
 }

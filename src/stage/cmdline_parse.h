@@ -3,14 +3,23 @@
 #ifndef KL_STAGE_CMDLINE_PARSE_H
 #define KL_STAGE_CMDLINE_PARSE_H
 
-#include "stage/stage.h"
+#include "stage/read.h"
+
+/* A piece of a word, cut out by the engine's rules. Where it stands comes with it, so that a
+ * mistake is shown in the piece that has it. */
+struct kl_part {
+    const char *text;
+    const struct kl_arg *arg; /* the word; NULL: the line has no such piece */
+    size_t from;              /* where in the word `text` begins */
+    bool brackets;            /* it stood in brackets, which are not in `text` */
+};
+struct kl_place kl_part_at(const struct kl_part *p);
 
 /* One argument. */
 struct kl_word {
-    const char *key;   /* up to '=' */
-    const char *value; /* after it; NULL when there is none */
-    struct kl_place at;
-    const char *text; /* all of it */
+    const char *key;      /* up to '=' */
+    struct kl_part value; /* after it; text NULL when there is none */
+    const struct kl_arg *arg;
 };
 
 /* A family of a profile, as nm-initrd-generator keeps it. Profiles start with both families
@@ -32,6 +41,7 @@ struct kl_reading {
     struct kl_arena *a;
     const struct kl_release *r;
     struct kl_diags *d;
+    struct kl_intent *i; /* while reading, only what it keeps in `said` */
     struct kl_word *words;
     size_t nwords;
     struct kl_seen *seen; /* in the order of their first mention */
@@ -48,14 +58,24 @@ struct kl_reading {
 /* The link called `name`, made if need be. The pointer holds until the next call. */
 struct kl_seen *kl_reading_link(struct kl_reading *r, const char *name, struct kl_place at);
 /* What the engine makes of a mistake: KL_WARNING when it goes on with less, KL_ERROR when it stops
- * the boot. */
+ * the boot. `part`: the piece that is wrong; NULL, or with no place of its own: the whole word. */
 void kl_reading_say(struct kl_reading *r, enum kl_severity severity, const struct kl_word *w,
-    const char *code, const char *hint, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
-void kl_reading_dns(struct kl_reading *r, const struct kl_addr *address);
+    const struct kl_part *part, const char *code, const char *hint, const char *fmt, ...)
+    __attribute__((format(printf, 7, 8)));
+/* Notes that `part` says a fact; nothing when the line has no such piece. */
+void kl_reading_fact(
+    struct kl_reading *r, const char *link, const char *field, const struct kl_part *part);
+void kl_reading_dns(
+    struct kl_reading *r, const struct kl_addr *address, const struct kl_part *part);
 
-/* `s` cut at colons as the engine cuts it, brackets gone; what comes after `max` fields is left
+/* Of several words, the engine reads the last; NULL when there is none with a value. */
+const struct kl_word *kl_reading_last(const struct kl_reading *r, const char *key);
+/* `p` cut at colons as the engine cuts it, brackets gone; what comes after `max` fields is left
  * out. */
-size_t kl_reading_split(struct kl_reading *r, const char *s, const char **fields, size_t max);
+size_t kl_reading_split(
+    struct kl_reading *r, const struct kl_part *p, struct kl_part *fields, size_t max);
+/* From the first of `n` fields to the last. */
+struct kl_place kl_parts_at(const struct kl_part *fields, size_t n);
 
 void kl_read_ip_legacy(struct kl_reading *r, const struct kl_word *w);
 void kl_read_ip_nm(struct kl_reading *r, const struct kl_word *w);

@@ -30,37 +30,62 @@ static struct kl_ip *family(struct kl_seen *s, uint8_t which)
     return which == 4 ? &s->link.ip4 : &s->link.ip6;
 }
 
-/* What legacy dracut and NetworkManager can both mean by one argument, before either judges it. */
+/* What legacy dracut and NetworkManager can both mean by one argument, before either judges it. A
+ * field that the argument does not have is an empty part without a word. */
 struct fields {
-    const char *client, *gateway, *mask, *host, *interface, *method;
-    const char *tail[FIELDS]; /* what follows the method */
+    struct kl_part client, gateway, mask, host, interface, method;
+    struct kl_part tail[FIELDS]; /* what follows the method */
     size_t ntail;
 };
 
-static struct fields short_form(const char **f, size_t n)
+static const struct kl_part nothing = {.text = ""};
+
+static struct fields no_fields(void)
 {
-    struct fields out = {.client = "",
-        .gateway = "",
-        .mask = "",
-        .host = "",
-        .interface = f[0],
-        .method = n > 1 ? f[1] : ""};
+    return (struct fields){nothing, nothing, nothing, nothing, nothing, nothing, {nothing}, 0};
+}
+
+static struct fields short_form(const struct kl_part *f, size_t n)
+{
+    struct fields out = no_fields();
+    out.interface = f[0];
+    out.method = n > 1 ? f[1] : nothing;
     for (size_t k = 2; k < n; k++)
         out.tail[out.ntail++] = f[k];
     return out;
 }
 
-static struct fields long_form(const char **f, size_t n)
+static struct fields long_form(const struct kl_part *f, size_t n)
 {
-    struct fields out = {.client = f[0],
-        .gateway = n > 2 ? f[2] : "",
-        .mask = n > 3 ? f[3] : "",
-        .host = n > 4 ? f[4] : "",
-        .interface = n > 5 ? f[5] : "",
-        .method = n > 6 ? f[6] : ""};
-    for (size_t k = 7; k < n; k++)
+    struct fields out = no_fields();
+    struct kl_part *const head[] = {
+        &out.client, NULL, &out.gateway, &out.mask, &out.host, &out.interface, &out.method};
+    for (size_t k = 0; k < n && k < sizeof head / sizeof *head; k++)
+        if (head[k])
+            *head[k] = f[k];
+    for (size_t k = sizeof head / sizeof *head; k < n; k++)
         out.tail[out.ntail++] = f[k];
     return out;
+}
+
+/* The link that the argument is for. */
+static struct kl_seen *link_for(
+    struct kl_reading *r, const struct kl_word *w, const struct fields *f, const char *interface)
+{
+    bool named = *f->interface.text;
+    return kl_reading_link(r, interface, named ? kl_part_at(&f->interface) : w->arg->at);
+}
+
+/* What the method word decides: whether a family is used, and, where no field says it, the
+ * gateway. */
+static void say_method(
+    struct kl_reading *r, const struct kl_seen *s, int which, const struct fields *f)
+{
+    const struct kl_ip *ip = which == 4 ? &s->link.ip4 : &s->link.ip6;
+    const char *name = s->link.name;
+    kl_reading_fact(r, name, which == 4 ? "ipv4" : "ipv6", &f->method);
+    if (ip->gateway != KL_GATEWAY_EXPLICIT)
+        kl_reading_fact(r, name, which == 4 ? "gateway4" : "gateway6", &f->method);
 }
 
 /* aa-bb-cc-dd-ee-ff names the NIC that ifname= gave this MAC, or that the line does not name. */
@@ -84,14 +109,14 @@ static bool tail_mac(const struct fields *f, size_t from, struct kl_mac *mac)
 {
     struct kl_buf b KL_BUF_SCOPE = {0};
     for (size_t k = from; k < f->ntail; k++)
-        kl_buf_addf(&b, "%s%s", k > from ? ":" : "", f->tail[k]);
+        kl_buf_addf(&b, "%s%s", k > from ? ":" : "", f->tail[k].text);
     return kl_mac_parse(kl_buf_text(&b), mac);
 }
 
 static uint32_t tail_mtu(const struct fields *f)
 {
     unsigned long mtu = 0;
-    return f->ntail && kl_number(f->tail[0], 65535, &mtu) ? (uint32_t)mtu : 0;
+    return f->ntail && kl_number(f->tail[0].text, 65535, &mtu) ? (uint32_t)mtu : 0;
 }
 
 /* Up to two name servers instead of MTU and MAC. Legacy dracut before 8.4's takes an address that
@@ -101,10 +126,11 @@ static bool tail_dns(struct kl_reading *r, const struct fields *f, struct kl_see
     struct kl_addr a;
     bool any = false;
     for (size_t k = 0; k < f->ntail && k < 2; k++) {
-        bool digit = f->tail[k][0] >= '0' && f->tail[k][0] <= '9';
-        if ((k == 0 && r->r->engine != KL_ENGINE_NM && !digit) || !kl_addr_parse(f->tail[k], &a))
+        const char *text = f->tail[k].text;
+        bool digit = text[0] >= '0' && text[0] <= '9';
+        if ((k == 0 && r->r->engine != KL_ENGINE_NM && !digit) || !kl_addr_parse(text, &a))
             break;
-        kl_reading_dns(r, &a);
+        kl_reading_dns(r, &a, &f->tail[k]);
         s->dns4 |= a.family == 4;
         s->dns6 |= a.family == 6;
         any = true;
@@ -112,26 +138,42 @@ static bool tail_dns(struct kl_reading *r, const struct fields *f, struct kl_see
     return any;
 }
 
+static void say_mtu(struct kl_reading *r, struct kl_seen *s, const struct fields *f)
+{
+    s->link.mtu = tail_mtu(f);
+    kl_reading_fact(r, s->link.name, "mtu", &f->tail[0]);
+}
+
+static void say_mac(
+    struct kl_reading *r, struct kl_seen *s, const struct fields *f, const struct kl_mac *mac)
+{
+    s->link.mac = *mac;
+    kl_intent_say(r->a, r->i, s->link.name, "mac", kl_parts_at(&f->tail[1], f->ntail - 1));
+}
+
+static void say_host(struct kl_reading *r, const struct fields *f)
+{
+    r->hostname = f->host.text;
+    kl_reading_fact(r, NULL, "hostname", &f->host);
+}
+
 /* --- legacy dracut ----------------------------------------------------------------------------*/
 
-static bool legacy_short(const struct kl_reading *r, const char **f, size_t n)
+static bool legacy_short(const struct kl_reading *r, const struct kl_part *f, size_t n)
 {
     static const char *const words[] = {"dhcp", "on", "any", "dhcp6", "auto6", NULL};
     if (r->r->engine == KL_ENGINE_DRACUT_033A)
         return n >= 2 && n <= 4; /* counted */
     if (n < 2)
         return false;
-    return one_of(f[1], words) ||
-           (r->r->engine == KL_ENGINE_DRACUT_049 && kl_streq(f[1], "either6"));
+    return one_of(f[1].text, words) ||
+           (r->r->engine == KL_ENGINE_DRACUT_049 && kl_streq(f[1].text, "either6"));
 }
 
-static const char *single(struct kl_reading *r, const char *key)
+static struct kl_part single(struct kl_reading *r, const char *key)
 {
-    const char *value = "";
-    for (size_t k = 0; k < r->nwords; k++)
-        if (kl_streq(r->words[k].key, key) && r->words[k].value)
-            value = r->words[k].value;
-    return value;
+    const struct kl_word *w = kl_reading_last(r, key);
+    return w ? w->value : nothing;
 }
 
 /* ip=A.B.C.D: the rest stands in arguments of its own, as anaconda of EL6 had them. 049 of 8.0
@@ -143,15 +185,18 @@ static bool is_cluster(const struct kl_reading *r, const char *s)
            (r->r->engine != KL_ENGINE_DRACUT_049 || kl_release_since(r->r, 8, 1));
 }
 
-static struct fields cluster(struct kl_reading *r, const char *address)
+static struct fields cluster(struct kl_reading *r, const struct kl_part *address)
 {
-    const char *dev = single(r, "ksdevice");
-    return (struct fields){.client = address,
-        .gateway = single(r, "gateway"),
-        .mask = single(r, "netmask"),
-        .host = single(r, "hostname"),
-        .interface = kl_streq(dev, "link") || kl_streq(dev, "ibft") ? "" : dev,
-        .method = "none"};
+    struct fields f = no_fields();
+    f.client = *address;
+    f.gateway = single(r, "gateway");
+    f.mask = single(r, "netmask");
+    f.host = single(r, "hostname");
+    f.interface = single(r, "ksdevice");
+    if (kl_streq(f.interface.text, "link") || kl_streq(f.interface.text, "ibft"))
+        f.interface = nothing;
+    f.method.text = "none";
+    return f;
 }
 
 /* NEEDBOOTDEV of parse-ip-opts.sh. */
@@ -159,8 +204,8 @@ static bool several_ip(struct kl_reading *r)
 {
     size_t n = 0;
     for (size_t k = 0; k < r->nwords; k++)
-        n += kl_streq(r->words[k].key, "ip") && !kl_streq(r->words[k].value, "ibft");
-    return n > 1 && !kl_streq(single(r, "rd.neednet"), "0");
+        n += kl_streq(r->words[k].key, "ip") && !kl_streq(r->words[k].value.text, "ibft");
+    return n > 1 && !kl_streq(single(r, "rd.neednet").text, "0");
 }
 
 /* parse-ip-opts.sh stops the boot for some mistakes ("die"). */
@@ -168,22 +213,25 @@ static bool dies(
     struct kl_reading *r, const struct kl_word *w, const char *method, const struct fields *f)
 {
     const char *why = NULL;
+    const struct kl_part *part = &f->method;
     bool is_static = kl_streq(method, "none") || kl_streq(method, "off");
     static const char *const dhcp[] = {"dhcp", "dhcp6", "on", "any", "single-dhcp", NULL};
     static const char *const other[] = {"auto6", "link6", "ibft", NULL};
-    if (is_static && !*f->client)
+    if (is_static && !*f->client.text)
         why = "a static method without an address";
-    else if (is_static && !*f->mask)
+    else if (is_static && !*f->mask.text)
         why = "an address without a netmask (or, for IPv6, a prefix length in the fourth field)";
-    else if (one_of(method, dhcp) && *f->client)
+    else if (one_of(method, dhcp) && *f->client.text)
         why = "DHCP with an address";
-    else if (one_of(method, dhcp) && !*f->interface && several_ip(r))
+    else if (one_of(method, dhcp) && !*f->interface.text && several_ip(r))
         why = "DHCP for any interface beside other ip= arguments";
     else if (!is_static && !one_of(method, dhcp) && !one_of(method, other) &&
              !(kl_streq(method, "either6") && r->r->engine == KL_ENGINE_DRACUT_049))
         why = kl_sprintf(r->a, "a method '%s'", method);
+    if (is_static && *f->client.text)
+        part = &f->client;
     if (why)
-        kl_reading_say(r, KL_ERROR, w, "stops", NULL, "dracut stops the boot at %s", why);
+        kl_reading_say(r, KL_ERROR, w, part, "stops", NULL, "dracut stops the boot at %s", why);
     return why;
 }
 
@@ -192,38 +240,42 @@ static void legacy_static(
 {
     struct kl_prefix p;
     unsigned long len;
-    if (!kl_addr_parse(f->client, &p.addr)) {
-        kl_reading_say(r, KL_WARNING, w, "address", "an IPv6 address stands in brackets",
-            "'%s' is no address", f->client);
+    if (!kl_addr_parse(f->client.text, &p.addr)) {
+        kl_reading_say(r, KL_WARNING, w, &f->client, "address",
+            "an IPv6 address stands in brackets", "'%s' is no address", f->client.text);
         return;
     }
-    if (p.addr.family == 4 && kl_netmask_parse(f->mask, &p.len)) {
-    } else if (kl_number(f->mask, p.addr.family == 4 ? 32 : 128, &len)) {
+    if (p.addr.family == 4 && kl_netmask_parse(f->mask.text, &p.len)) {
+    } else if (kl_number(f->mask.text, p.addr.family == 4 ? 32 : 128, &len)) {
         p.len = (uint8_t)len;
     } else {
-        kl_reading_say(r, KL_WARNING, w, "netmask", NULL, "'%s' is no netmask", f->mask);
+        kl_reading_say(
+            r, KL_WARNING, w, &f->mask, "netmask", NULL, "'%s' is no netmask", f->mask.text);
         return;
     }
     struct kl_ip *ip = family(s, p.addr.family);
     add_address(r, ip, p);
     ip->method = KL_STATIC;
     ip->gateway = p.addr.family == 6 ? KL_GATEWAY_LEARNT : KL_GATEWAY_NONE; /* the kernel listens */
+    kl_reading_fact(r, s->link.name, p.addr.family == 4 ? "addresses4" : "addresses6", &f->client);
+    say_method(r, s, p.addr.family, f);
 }
 
 static void legacy_gateway(
     struct kl_reading *r, const struct kl_word *w, const struct fields *f, struct kl_seen *s)
 {
     struct kl_addr a;
-    if (!*f->gateway)
+    if (!*f->gateway.text)
         return;
-    if (!kl_addr_parse(f->gateway, &a)) {
-        kl_reading_say(r, KL_WARNING, w, "gateway", "an IPv6 address stands in brackets",
-            "'%s' is no gateway", f->gateway);
+    if (!kl_addr_parse(f->gateway.text, &a)) {
+        kl_reading_say(r, KL_WARNING, w, &f->gateway, "gateway",
+            "an IPv6 address stands in brackets", "'%s' is no gateway", f->gateway.text);
         return;
     }
     struct kl_ip *ip = family(s, a.family);
     ip->gateway = KL_GATEWAY_EXPLICIT;
     ip->nexthop = a;
+    kl_reading_fact(r, s->link.name, a.family == 4 ? "gateway4" : "gateway6", &f->gateway);
 }
 
 static void legacy_method(struct kl_reading *r, const struct kl_word *w, const char *method,
@@ -234,16 +286,19 @@ static void legacy_method(struct kl_reading *r, const struct kl_word *w, const c
         legacy_static(r, w, f, s);
     } else if (one_of(method, dhcp4)) {
         s->link.ip4 = (struct kl_ip){.method = KL_DHCP, .gateway = KL_GATEWAY_LEARNT};
+        say_method(r, s, 4, f);
     } else if (kl_streq(method, "dhcp6") && s->link.ip4.method == KL_DHCP) {
-        kl_reading_say(r, KL_WARNING, w, "skipped", NULL,
+        kl_reading_say(r, KL_WARNING, w, &f->method, "skipped", NULL,
             "dracut runs DHCPv6 only if DHCPv4 failed (ifup.sh, do_dhcp)");
     } else if (kl_streq(method, "dhcp6")) {
         s->link.ip6 = (struct kl_ip){.method = KL_DHCP, .gateway = KL_GATEWAY_LEARNT};
+        say_method(r, s, 6, f);
     } else if (kl_streq(method, "auto6") || kl_streq(method, "either6")) {
         if (s->link.ip6.method == KL_OFF)
             s->link.ip6 = (struct kl_ip){.method = KL_AUTO, .gateway = KL_GATEWAY_LEARNT};
+        say_method(r, s, 6, f);
     } else {
-        kl_reading_say(r, KL_NOTE, w, "not-understood", NULL,
+        kl_reading_say(r, KL_NOTE, w, &f->method, "not-understood", NULL,
             "method '%s' is not part of Kickline's model", method);
     }
 }
@@ -251,48 +306,48 @@ static void legacy_method(struct kl_reading *r, const struct kl_word *w, const c
 static void legacy_methods(
     struct kl_reading *r, const struct kl_word *w, const struct fields *f, const char *interface)
 {
-    const char *list = *f->method ? f->method : "dhcp";
+    const char *list = *f->method.text ? f->method.text : "dhcp";
     for (const char *m = list; m; m = strchr(m, ',') ? strchr(m, ',') + 1 : NULL) {
         const char *method = kl_strndup(r->a, m, strcspn(m, ","));
         if (dies(r, w, method, f))
             return;
-        legacy_method(r, w, method, f, kl_reading_link(r, interface, w->at));
+        legacy_method(r, w, method, f, link_for(r, w, f, interface));
     }
-    struct kl_seen *s = kl_reading_link(r, interface, w->at);
+    struct kl_seen *s = link_for(r, w, f, interface);
     legacy_gateway(r, w, f, s);
     s->has_ip = true;
-    if (*f->host)
-        r->hostname = f->host;
+    if (*f->host.text)
+        say_host(r, f);
     if (tail_dns(r, f, s))
         return;
     uint32_t mtu = tail_mtu(f);
     struct kl_mac mac = {0};
     if (mtu && kl_legacy_sets_mtu(r->r, &s->link))
-        s->link.mtu = mtu;
+        say_mtu(r, s, f);
     if (f->ntail > 1 && tail_mac(f, 1, &mac)) {
         struct kl_link probe = s->link;
         probe.mtu = mtu;
         if (kl_legacy_sets_mac(r->r, &probe) && s->link.kind != KL_ETHERNET)
-            s->link.mac = mac;
+            say_mac(r, s, f, &mac);
     }
 }
 
 void kl_read_ip_legacy(struct kl_reading *r, const struct kl_word *w)
 {
-    const char *f[FIELDS];
-    size_t n = kl_reading_split(r, w->value ? w->value : "", f, FIELDS);
-    struct fields fields;
-    if (n == 1 && is_cluster(r, f[0]))
-        fields = cluster(r, f[0]);
+    struct kl_part f[FIELDS];
+    size_t n = kl_reading_split(r, &w->value, f, FIELDS);
+    struct fields fields = no_fields();
+    if (n == 1 && is_cluster(r, f[0].text))
+        fields = cluster(r, &f[0]);
     else if (n == 1)
-        fields = (struct fields){"", "", "", "", "", f[0], {NULL}, 0};
+        fields.method = f[0];
     else
         fields = legacy_short(r, f, n) ? short_form(f, n) : long_form(f, n);
-    const char *interface = interface_name(r, fields.interface);
+    const char *interface = interface_name(r, fields.interface.text);
     if (!r->first_ip)
         r->first_ip = interface;
-    if (kl_reading_link(r, interface, w->at)->has_ip && !kl_streq(interface, KL_ANY_INTERFACE)) {
-        kl_reading_say(r, KL_ERROR, w, "stops", "one ip= for each interface",
+    if (link_for(r, w, &fields, interface)->has_ip && !kl_streq(interface, KL_ANY_INTERFACE)) {
+        kl_reading_say(r, KL_ERROR, w, &fields.interface, "stops", "one ip= for each interface",
             "dracut stops the boot at a second ip= for %s", interface);
         return;
     }
@@ -329,15 +384,15 @@ static const char *nm_method(const struct kl_reading *r, const char *word)
 
 /* Before 1.34 the list of words that tell the short form held "onany" for two of them (a comma was
  * missing in nmi-cmdline-reader.c). */
-static bool nm_short(const struct kl_reading *r, const char **f, size_t n)
+static bool nm_short(const struct kl_reading *r, const struct kl_part *f, size_t n)
 {
     if (r->r->nm_minor < 30)
-        return !strpbrk(f[0], ".:");
-    if (n < 2 || !*f[1])
+        return !strpbrk(f[0].text, ".:");
+    if (n < 2 || !*f[1].text)
         return false;
-    if (r->r->nm_minor < 34 && (kl_streq(f[1], "on") || kl_streq(f[1], "any")))
+    if (r->r->nm_minor < 34 && (kl_streq(f[1].text, "on") || kl_streq(f[1].text, "any")))
         return false;
-    return nm_method(r, f[1]);
+    return nm_method(r, f[1].text);
 }
 
 /* nm_utils_ip4_netmask_to_prefix(): where the last bit stands, whatever is before it. */
@@ -359,13 +414,14 @@ static uint8_t nm_length(struct kl_reading *r, const struct kl_word *w, const st
     unsigned long len = 0;
     uint8_t dotted;
     unsigned long most = a->family == 4 || r->r->nm_minor < 30 ? 32 : 128;
-    if (*f->mask && a->family == 4 && nm_netmask(f->mask, &dotted))
+    const char *mask = f->mask.text;
+    if (*mask && a->family == 4 && nm_netmask(mask, &dotted))
         return dotted;
-    if (*f->mask && kl_number(f->mask, most, &len))
+    if (*mask && kl_number(mask, most, &len))
         return (uint8_t)len;
-    if (*f->mask)
-        kl_reading_say(
-            r, KL_WARNING, w, "netmask", NULL, "NetworkManager takes '%s' for no netmask", f->mask);
+    if (*mask)
+        kl_reading_say(r, KL_WARNING, w, &f->mask, "netmask", NULL,
+            "NetworkManager takes '%s' for no netmask", mask);
     if (inside && kl_number(inside, a->family == 4 ? 32 : 128, &len))
         return (uint8_t)len;
     if (a->family == 6)
@@ -376,14 +432,14 @@ static uint8_t nm_length(struct kl_reading *r, const struct kl_word *w, const st
 static bool nm_address(
     struct kl_reading *r, const struct kl_word *w, const struct fields *f, struct kl_prefix *p)
 {
-    const char *slash = strchr(f->client, '/');
-    size_t len = slash ? (size_t)(slash - f->client) : strlen(f->client);
-    bool brackets = len > 2 && f->client[0] == '[' && f->client[len - 1] == ']'; /* from 1.54 on */
-    const char *bare = kl_strndup(r->a, f->client + brackets, brackets ? len - 2 : len);
+    const char *client = f->client.text, *slash = strchr(client, '/');
+    size_t len = slash ? (size_t)(slash - client) : strlen(client);
+    bool brackets = len > 2 && client[0] == '[' && client[len - 1] == ']'; /* from 1.54 on */
+    const char *bare = kl_strndup(r->a, client + brackets, brackets ? len - 2 : len);
     if (!kl_addr_parse(bare, &p->addr)) {
-        kl_reading_say(r, KL_WARNING, w, "address",
+        kl_reading_say(r, KL_WARNING, w, &f->client, "address",
             "an IPv6 address stands in brackets; a method word comes after the interface",
-            "NetworkManager takes '%s' for no address, and leaves the argument out", f->client);
+            "NetworkManager takes '%s' for no address, and leaves the argument out", client);
         return false;
     }
     p->len = nm_length(r, w, f, &p->addr, slash ? slash + 1 : NULL);
@@ -427,25 +483,28 @@ static void nm_gateway(
     struct kl_reading *r, const struct kl_word *w, const struct fields *f, struct kl_seen *s)
 {
     struct kl_addr a;
-    if (!*f->gateway)
+    if (!*f->gateway.text)
         return;
-    if (!kl_addr_parse(f->gateway, &a)) {
-        kl_reading_say(r, KL_WARNING, w, "gateway", "an IPv6 address stands in brackets",
-            "NetworkManager takes '%s' for no gateway", f->gateway);
+    if (!kl_addr_parse(f->gateway.text, &a)) {
+        kl_reading_say(r, KL_WARNING, w, &f->gateway, "gateway",
+            "an IPv6 address stands in brackets", "NetworkManager takes '%s' for no gateway",
+            f->gateway.text);
         return;
     }
     family(s, a.family)->gateway = KL_GATEWAY_EXPLICIT;
     family(s, a.family)->nexthop = a;
+    kl_reading_fact(r, s->link.name, a.family == 4 ? "gateway4" : "gateway6", &f->gateway);
 }
 
-static const char *nm_known_method(struct kl_reading *r, const struct kl_word *w, const char *word)
+static const char *nm_known_method(
+    struct kl_reading *r, const struct kl_word *w, const struct kl_part *part)
 {
-    const char *method = nm_method(r, word);
+    const char *word = part->text, *method = nm_method(r, word);
     if (!method)
-        kl_reading_say(r, KL_WARNING, w, "method", "use none, dhcp, dhcp6 or auto6",
+        kl_reading_say(r, KL_WARNING, w, part, "method", "use none, dhcp, dhcp6 or auto6",
             "NetworkManager does not know the method '%s', and takes it for 'auto'", word);
     else if (kl_streq(method, "ibft") || kl_streq(method, "link6"))
-        kl_reading_say(r, KL_NOTE, w, "not-understood", NULL,
+        kl_reading_say(r, KL_NOTE, w, part, "not-understood", NULL,
             "method '%s' is not part of Kickline's model", method);
     return method ? method : "auto";
 }
@@ -467,42 +526,63 @@ static void nm_tail(struct kl_reading *r, const struct fields *f, struct kl_seen
     if (tail_dns(r, f, s))
         return;
     if (tail_mtu(f))
-        s->link.mtu = tail_mtu(f);
+        say_mtu(r, s, f);
     if (f->ntail > 1 && tail_mac(f, 1, &mac) && s->link.kind != KL_ETHERNET)
-        s->link.mac = mac;
+        say_mac(r, s, f, &mac);
 }
 
-void kl_read_ip_nm(struct kl_reading *r, const struct kl_word *w)
+static void nm_methods(
+    struct kl_reading *r, struct kl_seen *s, const char *method, const struct fields *f)
 {
-    const char *split[FIELDS];
-    size_t n = kl_reading_split(r, w->value ? w->value : "", split, FIELDS);
-    struct fields f = {"", "", "", "", "", split[0], {NULL}, 0};
-    struct kl_prefix p;
-    if (n == 2 && !*split[1])
-        n = 1; /* nothing behind the only colon: a method word, whatever it was meant to be */
-    if (n == 1 && !*split[0])
-        return;
-    if (n > 1)
-        f = nm_short(r, split, n) ? short_form(split, n) : long_form(split, n);
-    if (*f.client && !nm_address(r, w, &f, &p))
-        return;
-    const char *interface = interface_name(r, f.interface);
-    const char *method = nm_known_method(r, w, f.method);
-    if (!r->first_ip)
-        r->first_ip = interface;
-    struct kl_seen *s = kl_reading_link(r, interface, w->at);
-    s->has_ip = s->profile = true;
-    if (*f.client) {
-        add_address(r, family(s, p.addr.family), p);
-        *(p.addr.family == 4 ? &s->nm4 : &s->nm6) = KL_NM_MANUAL;
-    }
+    bool first = !s->has_ip;
+    enum kl_nm_state before4 = s->nm4, before6 = s->nm6;
     if (r->r->nm_minor < 30)
         nm_apply_26(s, method);
     else
         nm_apply(s, method);
+    if (first || s->nm4 != before4)
+        say_method(r, s, 4, f);
+    if (first || s->nm6 != before6)
+        say_method(r, s, 6, f);
+}
+
+static void nm_add(
+    struct kl_reading *r, struct kl_seen *s, const struct fields *f, struct kl_prefix p)
+{
+    bool four = p.addr.family == 4;
+    add_address(r, family(s, p.addr.family), p);
+    *(four ? &s->nm4 : &s->nm6) = KL_NM_MANUAL;
+    kl_reading_fact(r, s->link.name, four ? "addresses4" : "addresses6", &f->client);
+    say_method(r, s, p.addr.family, f);
+}
+
+void kl_read_ip_nm(struct kl_reading *r, const struct kl_word *w)
+{
+    struct kl_part split[FIELDS];
+    size_t n = kl_reading_split(r, &w->value, split, FIELDS);
+    struct fields f = no_fields();
+    struct kl_prefix p;
+    f.method = split[0];
+    if (n == 2 && !*split[1].text)
+        n = 1; /* nothing behind the only colon: a method word, whatever it was meant to be */
+    if (n == 1 && !*split[0].text)
+        return;
+    if (n > 1)
+        f = nm_short(r, split, n) ? short_form(split, n) : long_form(split, n);
+    if (*f.client.text && !nm_address(r, w, &f, &p))
+        return;
+    const char *interface = interface_name(r, f.interface.text);
+    const char *method = nm_known_method(r, w, &f.method);
+    if (!r->first_ip)
+        r->first_ip = interface;
+    struct kl_seen *s = link_for(r, w, &f, interface);
+    if (*f.client.text)
+        nm_add(r, s, &f, p);
+    nm_methods(r, s, method, &f);
+    s->has_ip = s->profile = true;
     nm_gateway(r, w, &f, s);
-    if (nm_host(f.host))
-        r->hostname = f.host;
+    if (nm_host(f.host.text))
+        say_host(r, &f);
     nm_tail(r, &f, s);
 }
 

@@ -1,7 +1,7 @@
-/* Any kernel command line, for any release: reading it ends, and what was read, where it can be
- * written at all, is written so that it is read as the same network again. */
-#include "net/intent.h"
-#include "stage/stage.h"
+/* Any kernel command line, for any release: reading it ends; every place, of a fact or of a
+ * finding, lies within the text; and what was read, where it can be written at all, is written so
+ * that it is read as the same network again. */
+#include "stage/read.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -40,6 +40,35 @@ static void same_again(struct kl_arena *a, const struct kl_intent *read, const s
     abort();
 }
 
+static void within(const char *text, struct kl_place at)
+{
+    if (!at.file || at.line == 0)
+        return;
+    const char *line = text;
+    for (unsigned k = 1; k < at.line; k++) {
+        line = strchr(line, '\n');
+        if (!line++)
+            abort();
+    }
+    if (at.col < 1 || at.col - 1 + (size_t)at.width > strcspn(line, "\n"))
+        abort();
+}
+
+static void all_within(const char *text, const struct kl_intent *i, const struct kl_diags *d)
+{
+    const struct kl_diag *e;
+    for (size_t k = 0; k < i->nsaid; k++)
+        within(text, i->said[k].at);
+    for (size_t k = 0; k < i->nlinks; k++)
+        within(text, i->links[k].at);
+    for (size_t k = 0; (e = kl_diags_at(d, k)); k++) {
+        within(text, e->at);
+        within(text, e->also);
+        for (size_t n = 0; n < e->nedits; n++)
+            within(text, e->edits[n].at);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 1)
@@ -49,8 +78,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct kl_release *r = release_for(a, data[0]);
     char *line = kl_strndup(a, (const char *)data + 1, size - 1);
     struct kl_install what;
-    struct kl_intent *i = kl_cmdline_parse(a, line, "cmdline", r, &what, d);
-    if (i)
-        same_again(a, i, r, &what);
+    struct kl_cmdline words = kl_cmdline_words(a, line, "cmdline", d);
+    struct kl_intent *i = kl_cmdline_read(a, &words, r, &what, d);
+    all_within(line, i, d);
+    same_again(a, i, r, &what);
     return 0;
 }

@@ -1,7 +1,7 @@
 /* stage/cmdline_parse*.c: what was rendered is read back as it was meant, for every release and
  * thousands of hosts; and lines that people write are read as that release's initrd reads them. */
 #include "net/facts.h"
-#include "stage/stage.h"
+#include "stage/read.h"
 
 #include <stdarg.h>
 #include <setjmp.h>
@@ -477,6 +477,123 @@ static void lines_by_hand(void **state)
     assert_true(ok);
 }
 
+/* --- places -----------------------------------------------------------------------------------*/
+
+struct placed {
+    const char *release, *line;
+    const char *said;  /* "link.field=text|...": the text at the place of the fact */
+    const char *wrong; /* the texts at the places of warnings and errors, parted by '|' */
+};
+
+static const struct placed places[] = {
+    {"rhel-9.4",
+        "quiet bond=bond0:eno1,eno2:mode=6,miimon=100:9000 "
+        "ip=[2001:db8::5]::[fe80::1]:64:h1.example.net:bond0:none nameserver=[2001:db8::53]",
+        "bond0.kind=bond=bond0|bond0.ports=eno1,eno2|bond0.mode=mode=6|bond0.mtu=9000|"
+        "bond0.option miimon=miimon=100|bond0.addresses6=[2001:db8::5]|bond0.gateway6=[fe80::1]|"
+        "bond0.ipv6=none|.hostname=h1.example.net|.dns=[2001:db8::53]|eno2.kind=eno2",
+        ""},
+    {"rhel-7.9",
+        "ip=192.0.2.5::192.0.2.1:255.255.255.0:h:bond0:none:1400:02:00:00:00:00:07 "
+        "bond=bond0:a,b:mode=1",
+        "bond0.addresses4=192.0.2.5|bond0.gateway4=192.0.2.1|bond0.ipv4=none|bond0.mtu=1400|"
+        "bond0.mac=02:00:00:00:00:07|bond0.mode=mode=1",
+        ""},
+    {"rhel-8.2", "ifname=lan0:52:54:00:12:34:56 vlan=lan0.7:lan0 ip=lan0.7:dhcp bootdev=lan0.7",
+        "lan0.mac=52:54:00:12:34:56|lan0.7.kind=vlan=lan0.7|lan0.7.vlan=lan0.7|lan0.7.parent=lan0|"
+        "lan0.7.ipv4=dhcp|lan0.7.gateway4=dhcp|.install=lan0.7|lan0.kind=lan0",
+        ""},
+    {"rhel-9.4", "ip=[2001:db8::5]:::64::eno1:none ip=eno1:dhcp rd.route=10.0.0.0/8:192.0.2.9:eno1",
+        "eno1.ipv6=none|eno1.ipv4=dhcp|eno1.routes=10.0.0.0/8:192.0.2.9:eno1", ""},
+    {"rhel-9.4", "ip=eno1:dhcp \"nameserver=192.0.2.53\"", ".dns=\"nameserver=192.0.2.53\"", ""},
+    /* anaconda's old cluster: pieces of one ip= all over the line */
+    {"rhel-7.9", "gateway=192.0.2.1 ip=192.0.2.5 netmask=255.255.255.0 ksdevice=eno1",
+        "eno1.addresses4=192.0.2.5|eno1.gateway4=192.0.2.1|eno1.kind=eno1", ""},
+    /* mistakes */
+    {"rhel-9.4", "bond=bond0:a,b:miimon=100,mode=9,foo=bar ip=bond0:dhcp",
+        "bond0.option miimon=miimon=100", "mode=9|foo=bar"},
+    {"rhel-9.4", "ip=192.0.2.5::x:255::eno1:none", "eno1.addresses4=192.0.2.5", "255|x"},
+    {"rhel-9.4", "ip=host::::h:eno1:none ip=::::h:eno1:nothing", "eno1.ipv4=nothing",
+        "host|nothing"},
+    {"rhel-7.9", "ip=192.0.2.5::192.0.2.1:::eno1:none vlan=storage:eno1", "eno1.kind=eno1",
+        "storage|192.0.2.5"},
+    {"rhel-7.9", "ip=eno1:dhcp ip=eno1:auto6", "eno1.ipv4=dhcp", "eno1"},
+    {"rhel-7.9", "ip=eno1:dhcp nameserver=[2001:db8::53] rd.route=10.0.0.0/8:x:eno1", "",
+        "[2001:db8::53]|x"},
+};
+
+static const char *text_at(struct kl_arena *a, const char *line, struct kl_place at)
+{
+    assert_int_equal(at.line, 1);
+    assert_true(at.col >= 1 && at.col - 1 + at.width <= strlen(line));
+    return kl_strndup(a, line + at.col - 1, at.width);
+}
+
+static bool said_there(struct kl_arena *a, const struct kl_intent *i, const char *line, char *claim)
+{
+    char *equals = strchr(claim, '=');
+    *equals = '\0';
+    char *dot = strrchr(claim, '.');
+    *dot = '\0';
+    struct kl_place at = kl_intent_said(i, dot == claim ? NULL : claim, dot + 1);
+    const char *there = text_at(a, line, at);
+    if (kl_streq(there, equals + 1))
+        return true;
+    fprintf(
+        stderr, "%s\n  %s.%s is said by '%s', not '%s'\n", line, claim, dot + 1, there, equals + 1);
+    return false;
+}
+
+static void places_of_facts(void **state)
+{
+    (void)state;
+    bool ok = true;
+    for (size_t k = 0; k < sizeof places / sizeof *places; k++) {
+        struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
+        struct kl_diags *d KL_DIAGS_SCOPE = kl_diags_new();
+        const char *line = places[k].line;
+        const struct kl_release *r = kl_release_find(a, places[k].release, NULL);
+        struct kl_intent *i = kl_cmdline_parse(a, line, "cmdline", r, NULL, d);
+        char *rest = kl_strdup(a, places[k].said), *claim;
+        while ((claim = strsep(&rest, "|")))
+            ok &= !*claim || said_there(a, i, line, claim);
+        struct kl_buf wrong KL_BUF_SCOPE = {0};
+        const struct kl_diag *e;
+        for (size_t n = 0; (e = kl_diags_at(d, n)); n++)
+            if (e->severity > KL_NOTE)
+                kl_buf_addf(&wrong, "%s%s", wrong.len ? "|" : "", text_at(a, line, e->at));
+        if (strcmp(kl_buf_text(&wrong), places[k].wrong) != 0) {
+            fprintf(stderr, "%s\n  wrong: '%s'\n", line, kl_buf_text(&wrong));
+            ok = false;
+        }
+    }
+    assert_true(ok);
+}
+
+/* What is read outlives the words; and no more is read than a kernel keeps. */
+static void words_of_others(void **state)
+{
+    (void)state;
+    struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
+    struct kl_diags *d KL_DIAGS_SCOPE = kl_diags_new();
+    const struct kl_release *r = kl_release_find(a, "rhel-9.4", NULL);
+    struct kl_arena *theirs = kl_arena_new();
+    struct kl_buf line KL_BUF_SCOPE = {0};
+    kl_buf_add(&line, "inst.ks=http://192.0.2.1/ks.cfg bootdev=eno1 ip=eno1:dhcp ");
+    for (int k = 0; k < 800; k++)
+        kl_buf_addf(&line, "rd=%d ", 100 + k);
+    struct kl_cmdline words = kl_cmdline_words(theirs, kl_buf_text(&line), "c", d);
+    struct kl_install what;
+    struct kl_intent *i = kl_cmdline_read(a, &words, r, &what, d);
+    kl_arena_free(theirs);
+    assert_string_equal(i->install, "eno1");
+    assert_string_equal(what.kickstart, "http://192.0.2.1/ks.cfg");
+    assert_true(what.nextra > 500 && what.nextra < 600);
+    assert_string_equal(kl_diags_at(d, 0)->code, "line-too-long");
+    struct kl_cmdline none = {0};
+    assert_int_equal(kl_cmdline_read(a, &none, r, NULL, d)->nlinks, 0);
+}
+
 static void words(void **state)
 {
     (void)state;
@@ -512,6 +629,8 @@ int main(void)
         cmocka_unit_test(rendered_lines),
         cmocka_unit_test(order_does_not_matter),
         cmocka_unit_test(lines_by_hand),
+        cmocka_unit_test(places_of_facts),
+        cmocka_unit_test(words_of_others),
         cmocka_unit_test(words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
