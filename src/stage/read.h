@@ -99,7 +99,7 @@ struct kl_menu *kl_ipxe_parse(struct kl_arena *a, const char *text, size_t len, 
 struct kl_reserved {
     const char *name; /* of the host declaration; NULL */
     struct kl_place at;
-    struct kl_mac mac;    /* set when known by MAC (dnsmasq: the first; see `also`) */
+    struct kl_mac mac;    /* set when known by MAC; of several in one line each has its own */
     const char *client;   /* DUID or client identifier, hexadecimal with colons; NULL */
     struct kl_prefix ip4; /* family 0: none; length from the subnet, 32 when that is not at hand */
     struct kl_prefix ip6; /* likewise, 128 */
@@ -113,6 +113,7 @@ struct kl_reserved {
      * "next-server"); `link` is NULL. */
     struct kl_said *said;
     size_t nsaid;
+    bool refused; /* the server gives this machine nothing; then only who it is is set */
 };
 struct kl_reserved_list {
     struct kl_reserved *list;

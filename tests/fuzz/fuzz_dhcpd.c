@@ -1,0 +1,8 @@
+/* Any bytes as dhcpd.conf(5), which includes itself and another text: read without harm, and every
+ * place lies in a text. The text before a NUL is the file, what follows is what it may include. */
+#include "reserved_fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    return reserved_fuzz(kl_dhcpd_parse, data, size);
+}

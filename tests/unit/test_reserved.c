@@ -1,0 +1,246 @@
+/* What is read of the reservations of DHCP servers: which scope wins, what is not known, where
+ * each fact was said. */
+#include "reserved_text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+struct sample {
+    const char *shows, *text;
+    const char *want; /* as reserved_text() has it */
+    size_t notes;
+};
+
+/* Files that others may name, by path. */
+struct other {
+    const char *path, *text;
+};
+static const struct other others[] = {
+    {"hosts.conf", "host inc { hardware ethernet 52:54:00:00:00:09; fixed-address 192.0.2.9; }\n"
+                   "include \"hosts.conf\";\n"},
+    {NULL, NULL},
+};
+
+static bool find(void *arg, const char *path, const char *from, const char **file,
+    const char **text, size_t *len)
+{
+    (void)arg, (void)from;
+    for (const struct other *o = others; o->path; o++)
+        if (strcmp(o->path, path) == 0) {
+            *file = o->path;
+            *text = o->text;
+            *len = strlen(o->text);
+            return true;
+        }
+    return false;
+}
+
+static const struct kl_finder finder = {find, NULL};
+
+static void check_samples(reserved_reader *read, const struct sample *s)
+{
+    for (; s->shows; s++) {
+        struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
+        struct kl_diags *d KL_DIAGS_SCOPE = kl_diags_new();
+        struct kl_buf b KL_BUF_SCOPE = {0};
+        struct kl_reserved_list l = read(a, s->text, strlen(s->text), "x.conf", &finder, d);
+        for (size_t k = 0; k < l.n; k++)
+            reserved_text(&b, &l.list[k]);
+        if (strcmp(kl_buf_text(&b), s->want) != 0 || kl_diags_count(d, KL_NOTE) != s->notes) {
+            kl_diags_print(d, stderr, false, 0);
+            fail_msg("%s:\n%sinstead of\n%s", s->shows, kl_buf_text(&b), s->want);
+        }
+    }
+}
+
+/* --- dhcpd -------------------------------------------------------------------------------------*/
+
+#define NET "subnet 192.0.2.0 netmask 255.255.255.0 { option routers 192.0.2.1; }\n"
+#define MAC1 "hardware ethernet 52:54:00:00:00:01;"
+#define IS_MAC1 "mac=52:54:00:00:00:01"
+
+static const struct sample dhcpd[] = {
+    {"nothing at all", "", "", 0},
+    {"the subnet that holds the address, wherever the host stands",
+        "host a { " MAC1 " fixed-address 192.0.2.7; }\n" NET,
+        "a " IS_MAC1 " ip4=192.0.2.7/24 router=192.0.2.1\n", 0},
+    {"what encloses the host wins over the subnet",
+        "group { option routers 192.0.2.2; host a { " MAC1 " fixed-address 192.0.2.7; } }\n" NET,
+        "a " IS_MAC1 " ip4=192.0.2.7/24 router=192.0.2.2\n", 0},
+    {"... but not what encloses the subnet too",
+        "option routers 192.0.2.9; host a { " MAC1 " fixed-address 192.0.2.7; }\n" NET,
+        "a " IS_MAC1 " ip4=192.0.2.7/24 router=192.0.2.1\n", 0},
+    {"a host in a subnet that does not hold its address has both, its own place first",
+        NET "subnet 198.51.100.0 netmask 255.255.255.0 { option routers 198.51.100.1;\n"
+            "option interface-mtu 9000; host a { " MAC1 " fixed-address 192.0.2.7; } }",
+        "a " IS_MAC1 " ip4=192.0.2.7/24 router=198.51.100.1 mtu=9000\n", 0},
+    {"no subnet: the prefix is not known, and options of the top may be hidden",
+        "option routers 203.0.113.1; option domain-name-servers 203.0.113.53;\n"
+        "host a { " MAC1 " fixed-address 203.0.113.7; }\n" NET,
+        "a " IS_MAC1 " ip4=203.0.113.7/32 dns=203.0.113.53\n", 0},
+    {"a class may say otherwise",
+        "filename \"all\"; class \"pxe\" { filename \"class\"; }\n"
+        "host a { " MAC1 " fixed-address 192.0.2.7; }\n"
+        "host b { " MAC1 " fixed-address 192.0.2.8; filename \"own\"; }\n" NET,
+        "a " IS_MAC1 " ip4=192.0.2.7/24 router=192.0.2.1\n"
+        "b " IS_MAC1 " ip4=192.0.2.8/24 router=192.0.2.1 boot=own\n",
+        0},
+    {"what is set below a condition is not known, and hides what is outside",
+        "filename \"all\"; next-server 192.0.2.3;\n"
+        "subnet 192.0.2.0 netmask 255.255.255.0 {\n"
+        "  if option arch = 00:07 { filename \"efi\"; } elsif exists agent.circuit-id { }\n"
+        "  else { if true { filename \"bios\"; } }\n"
+        "  option routers 192.0.2.1; }\n"
+        "host a { " MAC1 " fixed-address 192.0.2.7; }\n",
+        "a " IS_MAC1 " ip4=192.0.2.7/24 router=192.0.2.1 next=192.0.2.3\n", 0},
+    {"a host's own condition is noted",
+        "host a { " MAC1 " if option arch = 00:07 { filename \"efi\"; } }", "a " IS_MAC1 "\n", 1},
+    {"names, several addresses and expressions are not known",
+        "host a { " MAC1 " fixed-address a.example.net; }\n"
+        "host b { " MAC1 " fixed-address 192.0.2.7, 198.51.100.7; }\n"
+        "host c { " MAC1 " option host-name = concat(\"a\", \"b\"); next-server tftp; }\n",
+        "a " IS_MAC1 "\nb " IS_MAC1 "\nc " IS_MAC1 "\n", 4},
+    {"host names: the option, else the declaration's where that is wanted",
+        "use-host-decl-names on;\n"
+        "host a.example.net { " MAC1 " }\n"
+        "host b { " MAC1 " option host-name \"other\"; }\n"
+        "group { use-host-decl-names false; host \"c\" { " MAC1 " } }\n",
+        "a.example.net " IS_MAC1 " hostname=a.example.net\n"
+        "b " IS_MAC1 " hostname=other\n"
+        "c " IS_MAC1 "\n",
+        0},
+    {"refused: then nothing else counts",
+        "host a { " MAC1 " fixed-address 192.0.2.7; deny booting; }\n"
+        "group { ignore booting; host b { " MAC1 " } host c { allow booting; } host d { } }\n",
+        "a " IS_MAC1 " refused\nb " IS_MAC1 " refused\nc\nd refused\n", 0},
+    {"comments, strings and braces do not confuse it",
+        "# host no { }\n"
+        "option x code 200 = { integer 8, text }; option y \"} host no { \\\"\";\n"
+        "zone example.net. { primary 192.0.2.1; key \"k}\"; }\n"
+        "on commit { execute(\"/bin/x\", \"host no {\"); }\n"
+        "failover peer \"f\" { primary; split 128; };\n"
+        "lease 192.0.2.1 { hardware ethernet 00:00:00:00:00:00; }\n"
+        "HOST a{HARDWARE ETHERNET 52:54:0:0:0:1;Option Host-Name \"x\\x41\\102\\\\\";}# }",
+        "a " IS_MAC1 " hostname=xAB\\\n", 0},
+    {"client identifiers: bytes and texts",
+        "host a { option dhcp-client-identifier 1:aa:b; }\n"
+        "host b { option dhcp-client-identifier \"AB\"; }\n"
+        "host c { host-identifier option agent.circuit-id \"eth0\"; }\n"
+        "host d { hardware token-ring 00:01; }\n",
+        "a client=01:aa:0b\nb client=41:42\nc\nd\n", 2},
+    {"the mask that is sent counts",
+        "subnet 192.0.2.0 netmask 255.255.255.0 { option subnet-mask 255.255.255.192; }\n"
+        "host a { fixed-address 192.0.2.7; }",
+        "a ip4=192.0.2.7/26\n", 0},
+    {"IPv6: no options of IPv4, and the prefix of the subnet",
+        "option host-name \"x\"; option domain-name-servers 192.0.2.53; filename \"y\";\n"
+        "subnet6 2001:db8::/48 { option dhcp6.bootfile-url \"tftp://[2001:db8::1]/x\"; }\n"
+        "host a { host-identifier option dhcp6.client-id 00:04:aa;\n"
+        "  fixed-address6 2001:db8::7; option dhcp6.name-servers 2001:db8::53; }",
+        "a client=00:04:aa ip6=2001:db8::7/48 dns=2001:db8::53 boot=tftp://[2001:db8::1]/x\n", 0},
+    {"files that it names, but not within themselves",
+        "subnet 192.0.2.0 netmask 255.255.255.0 { include \"hosts.conf\"; option routers\n"
+        "192.0.2.1; } include \"gone.conf\";",
+        "inc mac=52:54:00:00:00:09 ip4=192.0.2.9/24 router=192.0.2.1\n", 2},
+    {"texts that end early", "group { host a { " MAC1 " filename \"x", "a " IS_MAC1 " boot=x\n", 0},
+    {NULL, NULL, NULL, 0},
+};
+
+static void dhcpd_samples(void **state)
+{
+    (void)state;
+    check_samples(kl_dhcpd_parse, dhcpd);
+}
+
+/* --- places ------------------------------------------------------------------------------------*/
+
+/* What the text has at the place where a field was said. */
+static void assert_said(
+    struct kl_diags *d, const struct kl_reserved *r, const char *field, const char *want)
+{
+    for (size_t k = 0; k < r->nsaid; k++) {
+        if (strcmp(r->said[k].field, field) != 0)
+            continue;
+        const struct kl_place *at = &r->said[k].at;
+        const char *text = kl_diags_text(d, at->file, NULL);
+        assert_non_null(text);
+        for (unsigned line = 1; line < at->line; line++)
+            text = strchr(text, '\n') + 1;
+        assert_int_equal(at->width, strlen(want));
+        assert_memory_equal(text + at->col - 1, want, at->width);
+        return;
+    }
+    fail_msg("nothing says where '%s' was said", field);
+}
+
+static void assert_places(
+    reserved_reader *read, const char *text, const char *const (*want)[2], size_t n)
+{
+    struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
+    struct kl_diags *d KL_DIAGS_SCOPE = kl_diags_new();
+    struct kl_reserved_list l = read(a, text, strlen(text), "x.conf", &finder, d);
+    assert_int_equal(l.n, 1);
+    for (size_t k = 0; k < n; k++)
+        assert_said(d, &l.list[0], want[k][0], want[k][1]);
+    assert_int_equal(l.list[0].nsaid, n);
+}
+#define PLACES(read, text, want) assert_places(read, text, want, sizeof(want) / sizeof *(want))
+
+static void dhcpd_places(void **state)
+{
+    static const char *const want[][2] = {
+        {"mac", "52:54:00:00:00:01"},
+        {"ip4", "192.0.2.7"},
+        {"hostname", "\"a\""},
+        {"router", "192.0.2.1, 192.0.2.2"},
+        {"dns", "192.0.2.53"},
+        {"mtu", "9000"},
+        {"next-server", "192.0.2.3"},
+        {"bootfile", "\"x\""},
+    };
+    (void)state;
+    PLACES(kl_dhcpd_parse,
+        "option domain-name-servers 192.0.2.53;\n"
+        "subnet 192.0.2.0 netmask 255.255.255.0 {\n"
+        "  option routers 192.0.2.1, 192.0.2.2; }\n"
+        "host a { " MAC1
+        "\n\tfixed-address 192.0.2.7;\n filename \"x\"; option interface-mtu 9000;\n"
+        " next-server 192.0.2.3; option host-name \"a\"; }",
+        want);
+}
+
+/* --- hostile sizes -----------------------------------------------------------------------------*/
+
+static size_t read_repeated(reserved_reader *read, const char *head, const char *piece, size_t n)
+{
+    struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
+    struct kl_diags *d KL_DIAGS_SCOPE = kl_diags_new();
+    struct kl_buf b KL_BUF_SCOPE = {0};
+    kl_buf_add(&b, head);
+    for (size_t k = 0; k < n; k++)
+        kl_buf_add(&b, piece);
+    return read(a, kl_buf_text(&b), b.len, "x.conf", &finder, d).n;
+}
+
+static void deep_and_long_texts(void **state)
+{
+    (void)state;
+    assert_int_equal(read_repeated(kl_dhcpd_parse, "", "group {", 200000), 0);
+    assert_int_equal(read_repeated(kl_dhcpd_parse, "", "if x {", 200000), 0);
+    assert_int_equal(read_repeated(kl_dhcpd_parse, "", "a ", 200000), 0);
+    assert_int_equal(read_repeated(kl_dhcpd_parse, NET, "host a{}", 50000), 50000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dhcpd_samples),
+        cmocka_unit_test(dhcpd_places),
+        cmocka_unit_test(deep_and_long_texts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
