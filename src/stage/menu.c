@@ -178,7 +178,7 @@ enum kl_entry_kind kl_menu_kind(const char *kernel)
 /* --- files that are included -------------------------------------------------------------------*/
 
 static const char *register_source(
-    struct kl_includes *i, const char *file, const char *text, size_t len)
+    struct kl_menu_includes *i, const char *file, const char *text, size_t len)
 {
     if (!kl_diags_knows(i->d, file))
         kl_diags_source(i->d, file, text, len);
@@ -187,26 +187,29 @@ static const char *register_source(
     return i->open[i->depth++] = kl_strdup(i->a, file);
 }
 
-const char *kl_include_first(struct kl_includes *i, const char *file, const char *text, size_t len)
+const char *kl_menu_include_first(
+    struct kl_menu_includes *i, const char *file, const char *text, size_t len)
 {
     return register_source(i, file, text, len);
 }
 
-static bool in_bounds(struct kl_includes *i, struct kl_place at)
+static bool in_bounds(struct kl_menu_includes *i, struct kl_place at)
 {
-    if (i->depth <= KL_INCLUDE_DEPTH && i->total < KL_INCLUDE_FILES && i->bytes < KL_INCLUDE_BYTES)
+    if (i->depth <= KL_MENU_INCLUDE_DEPTH && i->total < KL_MENU_INCLUDE_FILES &&
+        i->bytes < KL_MENU_INCLUDE_BYTES)
         return true;
     if (!i->full)
         kl_diag(i->d, KL_WARNING, "include-loop", at, "include fewer files, less deep",
-            i->depth > KL_INCLUDE_DEPTH ? "files are included more than %d deep; no more is read"
-                                        : "too many files are included (%d deep); no more is read",
-            KL_INCLUDE_DEPTH);
+            i->depth > KL_MENU_INCLUDE_DEPTH
+                ? "files are included more than %d deep; no more is read"
+                : "too many files are included (%d deep); no more is read",
+            KL_MENU_INCLUDE_DEPTH);
     i->full = true;
     return false;
 }
 
-bool kl_include_open(struct kl_includes *i, const char *name, struct kl_place at, const char **file,
-    const char **text, size_t *len)
+bool kl_menu_include_open(struct kl_menu_includes *i, const char *name, struct kl_place at,
+    const char **file, const char **text, size_t *len)
 {
     const char *found = NULL;
     *text = "";
@@ -228,7 +231,7 @@ bool kl_include_open(struct kl_includes *i, const char *name, struct kl_place at
     return true;
 }
 
-void kl_include_close(struct kl_includes *i)
+void kl_menu_include_close(struct kl_menu_includes *i)
 {
     i->depth--;
 }

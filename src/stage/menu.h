@@ -45,24 +45,25 @@ enum kl_entry_kind kl_menu_kind(const char *kernel);
 
 /* PXELINUX nests 16 deep (docs/releases.md); the other bounds only keep a hostile file from taking
  * the machine with it. */
-enum { KL_INCLUDE_DEPTH = 16, KL_INCLUDE_FILES = 1024, KL_INCLUDE_BYTES = 16 << 20 };
+enum { KL_MENU_INCLUDE_DEPTH = 16, KL_MENU_INCLUDE_FILES = 1024, KL_MENU_INCLUDE_BYTES = 16 << 20 };
 
-struct kl_includes {
+struct kl_menu_includes {
     struct kl_arena *a;
     const struct kl_finder *files; /* NULL: no file is at hand */
     struct kl_diags *d;
-    const char *open[KL_INCLUDE_DEPTH + 1];
+    const char *open[KL_MENU_INCLUDE_DEPTH + 1];
     size_t depth, total, bytes;
     bool full; /* said once */
 };
 
 /* The file that is read first; its name, for places. */
-const char *kl_include_first(struct kl_includes *i, const char *file, const char *text, size_t len);
+const char *kl_menu_include_first(
+    struct kl_menu_includes *i, const char *file, const char *text, size_t len);
 /* One that it includes: false with a note when it is not at hand, with a warning when it is being
  * read already. `name` is as written, at `at`; the file is registered, and `*file` names it in
  * places. Close it when it is read. */
-bool kl_include_open(struct kl_includes *i, const char *name, struct kl_place at, const char **file,
-    const char **text, size_t *len);
-void kl_include_close(struct kl_includes *i);
+bool kl_menu_include_open(struct kl_menu_includes *i, const char *name, struct kl_place at,
+    const char **file, const char **text, size_t *len);
+void kl_menu_include_close(struct kl_menu_includes *i);
 
 #endif
