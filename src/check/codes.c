@@ -9,6 +9,101 @@
 #define READING "reading"
 
 const struct kl_code kl_codes[] = {
+    {"activation-missing", BETWEEN,
+        "a network command is needed in the installer, and is not activated",
+        "Only the first network command of a kickstart is brought up in the installer by "
+        "itself; later ones need --activate. Without it the link exists on the installed "
+        "system only."},
+    {"address-differs", BETWEEN, "two stages give one link different addresses",
+        "The machine changes its address during the install, or comes up with another "
+        "than the one that it was installed with. Write the same address in both."},
+    {"bond-missing", BETWEEN, "one stage bonds the NICs, another uses them one by one",
+        "The stage without the bond uses a single NIC, or tries them in turn; a switch "
+        "that expects LACP may not forward to it at all. Write bond= on the kernel line "
+        "and --bondslaves in the kickstart."},
+    {"bond-mode-differs", BETWEEN, "two stages make one bond with different modes",
+        "The switch is set up for one of them. mode=6 and mode=balance-alb are the same."},
+    {"bond-options-differ", BETWEEN, "two stages give one bond different options",
+        "Options such as miimon, lacp_rate or arp_ip_target decide when a port is used; "
+        "write the same in both."},
+    {"bond-ports-differ", BETWEEN, "two stages make one bond of different NICs",
+        "The bond has a different MAC address or fewer ports in one of them."},
+    {"device-differs", BETWEEN, "two stages name the NIC differently",
+        "A name that exists in one stage only is a NIC that is waited for in the other. "
+        "net.ifnames=0 and biosdevname=0 decide which names the kernel gives."},
+    {"dns-differs", BETWEEN, "two stages use different name servers",
+        "Names that resolve in one stage may not in the next."},
+    {"gateway-differs", BETWEEN, "two stages use different gateways",
+        "What is reached in one stage may be unreachable in the next."},
+    {"hostname-differs", BETWEEN, "two stages name the machine differently",
+        "The name that was given last remains on the installed system."},
+    {"mtu-differs", BETWEEN, "two stages set different MTUs",
+        "Large packets are lost where the MTU is larger than what the switch carries."},
+    {"prefix-differs", BETWEEN, "two stages give one address different prefix lengths",
+        "With a wrong length neighbours are looked for behind the gateway, or the gateway"
+        " among neighbours."},
+    {"system-differs", BETWEEN, "the installed files do not say what the kickstart says",
+        "After the reboot the machine has the network of the files."},
+    {"vlan-missing", BETWEEN, "one stage uses a VLAN, another does not",
+        "Frames without the tag arrive in another network, or nowhere."},
+    {"vlan-name-differs", BETWEEN, "two stages name one VLAN differently",
+        "The installer takes the two for different devices, and configures a second one."},
+    {"address-invalid", WITHIN, "not an address, netmask or prefix length",
+        "The stage ignores the setting or stops."},
+    {"bond-mode-unspecified", WITHIN, "bond options without mode=",
+        "The bond is made with balance-rr, which needs a static aggregate on the switch."},
+    {"bootif-fights-bond", WITHIN, "BOOTIF= names a NIC that is a port of a bond",
+        "The loader adds BOOTIF=, and the initrd brings that NIC up on its own by DHCP, "
+        "beside or instead of the bond. Add rd.bootif=0, or leave IPAPPEND 2 out."},
+    {"duplicate-ip", WITHIN, "more than one ip= for one interface",
+        "Legacy dracut stops the boot; NetworkManager joins them, not always as meant."},
+    {"field-misplaced", WITHIN, "a value stands in the wrong field",
+        "Fields of ip= are parted by colons and known by their number: "
+        "ip=ADDRESS:PEER:GATEWAY:NETMASK:HOSTNAME:INTERFACE:METHOD."},
+    {"first-line-only", WITHIN, "only the first network command reaches the initrd",
+        "Without ip= on the kernel line the initrd translates the first network command "
+        "of the kickstart, and no other."},
+    {"literal-unbracketed", WITHIN, "an IPv6 address needs brackets here",
+        "Where colons part fields, or a port may follow, an IPv6 address stands in "
+        "brackets."},
+    {"option-deprecated", WITHIN, "an option that will not be read for long",
+        "It works in this release."},
+    {"option-ignored", WITHIN, "an option that nobody reads", "It does nothing in this release."},
+    {"option-needs-prefix", WITHIN, "an option of the installer without inst.",
+        "EL9 and later, and Fedora 34 and later, read options of the installer only with "
+        "inst. before them."},
+    {"option-removed", WITHIN, "an option that this release no longer has",
+        "It is ignored, or the installer stops at it."},
+    {"option-too-new", WITHIN, "an option that this release does not have yet",
+        "It is ignored, or the installer stops at it."},
+    {"option-unknown", WITHIN, "an option that nobody knows",
+        "It is ignored. Often a letter is wrong."},
+    {"separator-wrong", WITHIN, "fields or values are parted by the wrong character",
+        "The whole is taken for one value, which nobody understands."},
+    {"translation-broken", WITHIN,
+        "what the initrd makes of the network command is not what it says",
+        "The initrd turns the first network command into dracut arguments, and loses or "
+        "bends parts of it. Give the whole network on the kernel line."},
+    {"value-repeated", WITHIN, "a value has its name in it once more",
+        "mode=mode=6 is not mode 6."},
+    {"gateway-off-link", REASONING, "the gateway is not on the network of its link",
+        "The default route cannot be set, or is reached in ways that differ by component."},
+    {"no-address", REASONING, "a device is needed, and nothing configures it",
+        "This stage has no network on it."},
+    {"slow-path", REASONING, "interfaces are tried in turn before the right one",
+        "Each costs the time-out of DHCP or of the carrier."},
+    {"unreachable-dns", REASONING, "a name server cannot be reached",
+        "Names do not resolve in this stage."},
+    {"unreachable-url", REASONING, "a URL cannot be reached from the network of its stage",
+        "The stage stops when it wants to fetch it."},
+    {"cannot-read", READING, "a file or directory cannot be read", ""},
+    {"kickstart-missing", READING, "the kickstart is not at hand",
+        "Only the kernel line is checked. --map URL=PATH says where it is; or give its "
+        "directory as well."},
+    {"kind-unknown", READING, "a file that is nothing of a boot", "It is left alone."},
+    {"release-inferred", READING, "nobody said which release is installed",
+        "Findings that depend on the release rest on a guess. --release says it for "
+        "certain, and so does the .treeinfo of the tree."},
     {"include-loop", READING, "files include each other, or too many",
         "A loader that includes a file which is being read already never comes to an end."},
     {"include-missing", READING, "an included file is not at hand",
