@@ -1,5 +1,5 @@
-/* kickline check: are the stages in lockstep? Of files that somebody wrote, or of what the inventory
- * would render. */
+/* kickline check: are the stages in lockstep? Of files that somebody wrote, or of what the
+ * inventory would render. */
 #include "cli/cli.h"
 
 #include "base/text.h"
@@ -157,12 +157,15 @@ static bool each(void *arg, int opt, const char *value)
 
 static int list_codes(const struct job *j)
 {
-    const char *group = "";
-    for (const struct kl_code *c = kl_codes; c->code; c++) {
-        if (!kl_streq(group, c->group) && j->format == KL_REPORT_TEXT)
-            printf("%s%s:\n", *group ? "\n" : "", c->group);
-        group = c->group;
-        printf(j->format == KL_REPORT_TEXT ? "  %-22s %s\n" : "%s\t%s\n", c->code, c->title);
+    static const char *const groups[] = {
+        "between stages", "within one", "by reasoning", "reading", NULL};
+    bool plain = j->format != KL_REPORT_TEXT;
+    for (const char *const *g = groups; *g; g++) {
+        if (!plain)
+            printf("%s%s:\n", g == groups ? "" : "\n", *g);
+        for (const struct kl_code *c = kl_codes; c->code; c++)
+            if (kl_streq(c->group, *g))
+                printf(plain ? "%s\t%s\n" : "  %-22s %s\n", c->code, c->title);
     }
     return KL_FINE;
 }
@@ -280,8 +283,8 @@ static int run(struct job *j)
     int exit_code = KL_FINE;
     bool patch = j->fix && j->dry_run;
     j->progress = isatty(2);
-    j->report = kl_report_new(patch ? stderr : stdout, j->format,
-        patch ? j->cli->colour_err : j->cli->colour_out);
+    j->report = kl_report_new(
+        patch ? stderr : stdout, j->format, patch ? j->cli->colour_err : j->cli->colour_out);
     j->fixes = j->fix ? kl_fixes_new() : NULL;
     if (is_inventory(j))
         exit_code = check_inventory(j, &result);
