@@ -79,8 +79,9 @@ static void strip_all(const char *user, struct kl_buf *text, struct stripped *ou
 
 static const char *line_end(const char *text)
 {
-    const char *newline = strchr(text, '\n');
-    return newline && newline > text && newline[-1] == '\r' ? "\r\n" : "\n";
+    const char *end =
+        strchrnul(text, '\n'); /* of a first line that has none, what there is of it */
+    return end > text && end[-1] == '\r' ? "\r\n" : "\n";
 }
 
 static bool needs_line_end(const char *text, size_t len)

@@ -3,7 +3,7 @@
 #ifndef KL_STAGE_KICKSTART_H
 #define KL_STAGE_KICKSTART_H
 
-#include "stage/stage.h"
+#include "stage/read.h"
 
 /* --- the lines of a kickstart (kickstart_lines.c) ----------------------------------------------*/
 
@@ -33,9 +33,51 @@ struct kl_ks_scan {
 struct kl_ks_scan kl_ks_scan(const char *text);
 /* The next unit; false at the end. Units follow each other without a gap. */
 bool kl_ks_next(struct kl_ks_scan *s, struct kl_ks_unit *out);
+/* The section between Kickline's marks that begins at `p`, if one does. */
+bool kl_ks_own(const char *p, struct kl_ks_unit *out);
 /* Marks. `joined`: the text before did not end with a line end, and one was added. */
 void kl_ks_begin(struct kl_buf *out, const char *own, bool joined, const char *eol);
 void kl_ks_end(struct kl_buf *out, const char *own, const char *eol);
+
+/* --- words with places (kickstart_lines.c) -----------------------------------------------------*/
+
+/* Where a text stands: a file of its own, or what a script of another file writes. */
+struct kl_ks_origin {
+    const char *file;
+    unsigned line, col;    /* of its first byte, from 1; further lines begin in column 1 */
+    struct kl_place whole; /* file set: it stands nowhere as it is, and all of it is placed here */
+};
+struct kl_place kl_ks_place(
+    const struct kl_ks_origin *o, unsigned line, unsigned col, unsigned width);
+
+/* A word of a command, as Python's shlex.split(comments=True) has it. */
+struct kl_ks_word {
+    const char *text;
+    unsigned col, width;
+    const unsigned *cols; /* of each byte of `text`, where quotes shift them; NULL: verbatim */
+};
+/* The column and width of `len` bytes from byte `from` on. */
+struct kl_ks_word kl_ks_part(const struct kl_ks_word *w, size_t from, size_t len);
+/* The words of a line of `len` bytes, in `a`. False when a quote is not closed: then the last word
+ * is the one that it opens in. */
+bool kl_ks_words(
+    struct kl_arena *a, const char *line, size_t len, struct kl_ks_word **out, size_t *n);
+
+/* --- network commands (kickstart_parse.c) ------------------------------------------------------*/
+
+struct kl_ks_net; /* an intent that grows by one command at a time */
+struct kl_ks_net *kl_ks_net_new(
+    struct kl_arena *a, const struct kl_release *r, const char *file, struct kl_diags *d);
+/* words[0] is `network`. `own`: Kickline's scripts mend what the command leaves. */
+void kl_ks_net_add(struct kl_ks_net *n, const struct kl_ks_origin *o, unsigned line,
+    const struct kl_ks_word *words, size_t nwords, struct kl_place at, bool own);
+/* Names the install link, as the comment before Kickline's commands does. */
+void kl_ks_net_install(struct kl_ks_net *n, const char *name);
+size_t kl_ks_net_devices(const struct kl_ks_net *n);
+struct kl_intent *kl_ks_net_end(struct kl_ks_net *n);
+
+/* An option of `network`: its name, from any unambiguous beginning; NULL when there is none. */
+const char *kl_ks_net_option(const char *name, size_t len, bool *takes_value);
 
 /* --- what is written (kickstart_network.c, kickstart_script.c) ---------------------------------*/
 

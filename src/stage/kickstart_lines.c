@@ -14,6 +14,7 @@
  */
 #include "stage/kickstart.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char mark_begin[] = "# kickline: begin ", mark_end[] = "# kickline: end ";
@@ -59,8 +60,7 @@ static bool is_line(const char *p, size_t len, const char *head, const char *own
            memcmp(p + h + o, tail, t) == 0;
 }
 
-/* A section between marks that begins at `p`: fills *out and returns true. */
-static bool own_section(const char *p, struct kl_ks_unit *out)
+bool kl_ks_own(const char *p, struct kl_ks_unit *out)
 {
     size_t first = line_len(p);
     if (strncmp(p, mark_begin, strlen(mark_begin)) != 0)
@@ -104,7 +104,7 @@ bool kl_ks_next(struct kl_ks_scan *s, struct kl_ks_unit *out)
     if (s->in_section) {
         if (has_word(p, out->len, "%end"))
             s->in_section = false;
-    } else if (own_section(p, out)) {
+    } else if (kl_ks_own(p, out)) {
         /* found whole */
     } else if (has_word(p, out->len, "%include") || has_word(p, out->len, "%ksappend")) {
         out->kind = KL_KS_INCLUDE;
@@ -118,4 +118,106 @@ bool kl_ks_next(struct kl_ks_scan *s, struct kl_ks_unit *out)
         s->line += p[k] == '\n';
     s->at = p + out->len;
     return true;
+}
+
+/* --- words with places -------------------------------------------------------------------------*/
+
+struct kl_place kl_ks_place(
+    const struct kl_ks_origin *o, unsigned line, unsigned col, unsigned width)
+{
+    if (o->whole.file)
+        return o->whole;
+    return (struct kl_place){
+        o->file, o->line + line - 1, line == 1 ? o->col + col - 1 : col, width};
+}
+
+struct kl_ks_word kl_ks_part(const struct kl_ks_word *w, size_t from, size_t len)
+{
+    struct kl_ks_word part = {.text = w->text + from};
+    if (!w->cols) {
+        part.col = w->col + (unsigned)from;
+        part.width = (unsigned)len;
+    } else if (!len) {
+        part.col = w->col;
+        part.width = w->width;
+    } else {
+        part.col = w->cols[from];
+        part.width = w->cols[from + len - 1] + 1 - part.col;
+    }
+    return part;
+}
+
+struct splitter {
+    const char *line;
+    size_t len, at;
+    struct kl_buf text;
+    unsigned *cols; /* room for every byte of the line */
+};
+
+static void take(struct splitter *s)
+{
+    s->cols[s->text.len] = (unsigned)s->at + 1;
+    kl_buf_addc(&s->text, s->line[s->at++]);
+}
+
+static bool escapes(const struct splitter *s, char quote)
+{
+    if (s->line[s->at] != '\\' || s->at + 1 >= s->len || quote == '\'')
+        return false;
+    return !quote || strchr("\"\\", s->line[s->at + 1]);
+}
+
+/* The word that begins at s->at; false when a quote in it is not closed. A `#` ends a word too,
+ * and the line with it. */
+static bool one_word(struct splitter *s, bool *comment)
+{
+    char quote = 0;
+    for (; s->at < s->len;) {
+        char c = s->line[s->at];
+        if (quote ? c == quote : c == '"' || c == '\'') {
+            quote = quote ? 0 : c;
+            s->at++;
+        } else if (!quote && (*comment = c == '#', *comment || strchr(" \t\r\n", c))) {
+            return true;
+        } else {
+            s->at += escapes(s, quote);
+            take(s);
+        }
+    }
+    return !quote;
+}
+
+static struct kl_ks_word word_of(struct kl_arena *a, const struct splitter *s, size_t start)
+{
+    struct kl_ks_word w = {.col = (unsigned)start + 1, .width = (unsigned)(s->at - start)};
+    w.text = kl_strndup(a, kl_buf_text(&s->text), s->text.len);
+    if (s->text.len != w.width && s->text.len) {
+        size_t bytes = s->text.len * sizeof *s->cols;
+        w.cols = memcpy(kl_alloc(a, bytes), s->cols, bytes);
+    }
+    return w;
+}
+
+bool kl_ks_words(
+    struct kl_arena *a, const char *line, size_t len, struct kl_ks_word **out, size_t *n)
+{
+    struct splitter s = {.line = line, .len = len};
+    bool comment = false, closed = true;
+    s.cols = kl_xmalloc((len + 1) * sizeof *s.cols);
+    *out = NULL;
+    *n = 0;
+    while (closed && !comment) {
+        while (s.at < len && strchr(" \t\r\n", line[s.at]))
+            s.at++;
+        if (s.at >= len || line[s.at] == '#')
+            break;
+        size_t start = s.at;
+        kl_buf_clear(&s.text);
+        closed = one_word(&s, &comment);
+        *out = kl_grow(a, *out, *n, sizeof **out);
+        (*out)[(*n)++] = word_of(a, &s, start);
+    }
+    free(s.cols);
+    kl_buf_free(&s.text);
+    return closed;
 }

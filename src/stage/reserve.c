@@ -258,7 +258,7 @@ const struct kl_network *kl_networks_find(const struct kl_networks *t, const str
 /* --- files that files name ---------------------------------------------------------------------*/
 
 static struct kl_text known_text(
-    struct kl_reserve_files *i, const char *text, size_t len, const char *file)
+    struct kl_includes *i, const char *text, size_t len, const char *file)
 {
     if (!kl_diags_knows(i->d, file))
         kl_diags_source(i->d, file, text, len);
@@ -267,43 +267,43 @@ static struct kl_text known_text(
     return out;
 }
 
-struct kl_text kl_reserve_begin(
-    struct kl_reserve_files *i, const char *text, size_t len, const char *file)
+struct kl_text kl_includes_begin(
+    struct kl_includes *i, const char *text, size_t len, const char *file)
 {
     return known_text(i, text, len, file);
 }
 
-bool kl_reserve_open(struct kl_reserve_files *i, const char *path, const char *from,
-    struct kl_place at, struct kl_text *out)
+bool kl_include_open(struct kl_includes *i, const char *path, const char *from, struct kl_place at,
+    struct kl_text *out)
 {
     const char *file, *text;
     size_t len;
     if (!i->finder || !i->finder->find(i->finder->arg, path, from, &file, &text, &len)) {
-        kl_reserve_note(i->d, at, "'%s' is not at hand: what it says is not known", path);
+        kl_not_understood(i->d, at, "'%s' is not at hand: what it says is not known", path);
         return false;
     }
     for (size_t k = 0; k < i->depth; k++)
         if (strcmp(i->open[k], file) == 0) {
-            kl_reserve_note(i->d, at, "'%s' is being read already", path);
+            kl_not_understood(i->d, at, "'%s' is being read already", path);
             return false;
         }
     i->count++;
     i->bytes += len;
     if (i->depth == sizeof i->open / sizeof *i->open || i->count > MOST_INCLUDES ||
         i->bytes > MOST_BYTES) {
-        kl_reserve_note(i->d, at, "too many files are named: '%s' is left out", path);
+        kl_not_understood(i->d, at, "too many files are named: '%s' is left out", path);
         return false;
     }
     *out = known_text(i, text, len, file);
     return true;
 }
 
-void kl_reserve_close(struct kl_reserve_files *i)
+void kl_include_close(struct kl_includes *i)
 {
     i->depth--;
 }
 
-void kl_reserve_note(struct kl_diags *d, struct kl_place at, const char *fmt, ...)
+void kl_not_understood(struct kl_diags *d, struct kl_place at, const char *fmt, ...)
 {
     va_list ap;
     struct kl_buf b KL_BUF_SCOPE = {0};

@@ -71,7 +71,7 @@ void kl_networks_sort(struct kl_networks *t);
 const struct kl_network *kl_networks_find(const struct kl_networks *t, const struct kl_addr *a);
 
 /* Files that files name: each is read where it is named, but never within itself. */
-struct kl_reserve_files {
+struct kl_includes {
     struct kl_arena *a;
     const struct kl_finder *finder; /* may be NULL */
     struct kl_diags *d;
@@ -83,15 +83,15 @@ struct kl_text {
     size_t len;
 };
 /* Registers the text that a reader begins with. */
-struct kl_text kl_reserve_begin(
-    struct kl_reserve_files *i, const char *text, size_t len, const char *file);
-/* Opens the file that is named at `at`; each true is followed by a kl_reserve_close(). When it is
+struct kl_text kl_includes_begin(
+    struct kl_includes *i, const char *text, size_t len, const char *file);
+/* Opens the file that is named at `at`; each true is followed by a kl_include_close(). When it is
  * not at hand that is noted, and false returned. */
-bool kl_reserve_open(struct kl_reserve_files *i, const char *path, const char *from,
-    struct kl_place at, struct kl_text *out);
-void kl_reserve_close(struct kl_reserve_files *i);
+bool kl_include_open(struct kl_includes *i, const char *path, const char *from, struct kl_place at,
+    struct kl_text *out);
+void kl_include_close(struct kl_includes *i);
 
-void kl_reserve_note(struct kl_diags *d, struct kl_place at, const char *fmt, ...)
+void kl_not_understood(struct kl_diags *d, struct kl_place at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -1,5 +1,6 @@
-/* Any text as a kickstart: it is read without harm, and what Kickline writes into it reads back,
- * holds still when written again, and keeps the user's bytes. */
+/* Any text as a kickstart: it is read without harm, every place lies inside it; and what Kickline
+ * writes into it reads back, holds still when written again, and keeps the user's bytes. */
+#include "kickstart_places.h"
 #include "stage/stage.h"
 
 #include <stdint.h>
@@ -25,6 +26,18 @@ static struct kl_intent intent(struct kl_link links[static 3], const char **port
     return (struct kl_intent){.links = links, .nlinks = 3, .hostname = "h.example.net"};
 }
 
+/* One file can be included, which includes itself. */
+static bool find(void *arg, const char *path, const char *from, const char **file,
+    const char **text, size_t *len)
+{
+    (void)arg, (void)from;
+    *file = path;
+    *text = "network --device=eth9 --activate\n%include x\n";
+    *len = strlen(*text);
+    return strcmp(path, "x") == 0;
+}
+static const struct kl_finder files_at_hand = {find, NULL};
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
@@ -35,6 +48,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct kl_release *r =
         kl_release_find(a, releases[data[0] % (sizeof releases / sizeof *releases)], &why);
     const char *text = kl_strndup(a, (const char *)data + 1, size - 1);
+    const struct kl_kickstart *k =
+        kl_kickstart_read(a, (const char *)data + 1, size - 1, "fuzz.ks", r, &files_at_hand, d);
+    fuzz_places(a, k, d);
+    kl_ks_translate(a, k, r, false);
     struct kl_intent *read = kl_kickstart_parse(a, text, "fuzz.ks", r, d);
     struct kl_file *files;
     size_t nfiles;

@@ -345,7 +345,6 @@ static void mistakes(void **state)
     } cases[] = {
         {"network --device=eth0 --bogus=1", "not-understood", 23},
         {"network --device=eth0 stray", "not-understood", 23},
-        {"network --bootproto=dhcp", "not-understood", 1},
         {"network --device=eth0 --bootproto=static --ipv6=2001:db8::1", "static-without-ip", 35},
         {"network --device=eth0 --ipv6=[2001:db8::1]", "kickstart-value", 30},
         {"network --device=eth0 --ipv6=2001:db8::1 --ipv6gateway=[fe80::1]", "kickstart-value", 56},
