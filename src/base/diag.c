@@ -4,7 +4,6 @@
 #include "base/names.h"
 #include "base/text.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -168,9 +167,6 @@ void kl_diags_sort(struct kl_diags *d)
         qsort_r(d->list, d->n, sizeof *d->list, by_place, d);
 }
 
-static const char *const severity_word[] = {"note", "warning", "error"};
-static const char *const severity_colour[] = {"\033[1;36m", "\033[1;35m", "\033[1;31m"};
-
 /* A file of 100,000 hosts may have a mistake in each: lines are found by an index. */
 static void index_lines(struct kl_arena *a, struct source *s)
 {
@@ -184,11 +180,13 @@ static void index_lines(struct kl_arena *a, struct source *s)
             s->lines[line++] = i + 1;
 }
 
-/* The text of line `n`, without its end; length in *len. NULL when there is none. */
-static const char *line_text(struct kl_arena *a, struct source *s, unsigned n, size_t *len)
+const char *kl_diags_line(const struct kl_diags *d, const char *file, unsigned n, size_t *len)
 {
+    struct source *s = n ? find_source(d, file) : NULL;
+    if (!s)
+        return NULL;
     if (!s->lines)
-        index_lines(a, s);
+        index_lines(d->arena, s);
     if (n > s->nlines)
         return NULL;
     const char *p = s->text + s->lines[n - 1];
@@ -197,103 +195,4 @@ static const char *line_text(struct kl_arena *a, struct source *s, unsigned n, s
         stop--;
     *len = (size_t)(stop - p);
     return p;
-}
-
-/* Of a very long line only the part around the mistake is shown. */
-enum { LONG_LINE = 240, BEFORE = 80 };
-
-static size_t cut_long(const char **text, size_t *len, size_t start)
-{
-    if (*len <= LONG_LINE)
-        return start;
-    size_t skip = start > BEFORE ? start - BEFORE : 0;
-    while (skip < *len && ((unsigned char)(*text)[skip] & 0xc0) == 0x80)
-        skip++;
-    *text += skip;
-    *len = *len - skip < LONG_LINE ? *len - skip : LONG_LINE;
-    return start > skip ? start - skip : 0;
-}
-
-static void print_line(const struct kl_diags *d, FILE *out, const struct kl_place *at,
-    const char *says, const char *colour, const char *plain)
-{
-    struct source *s = find_source(d, at->file);
-    size_t len;
-    const char *text = s && at->line ? line_text(d->arena, s, at->line, &len) : NULL;
-    if (!text)
-        return;
-    size_t start = cut_long(&text, &len, at->col ? at->col - 1 : 0);
-    fprintf(out, "%6u | ", at->line);
-    for (size_t i = 0; i < len; i++)
-        putc(text[i] == '\t' || (unsigned char)text[i] < 32 ? ' ' : text[i], out);
-    fprintf(out, "\n       | %s", colour);
-    for (size_t i = 0; i < start && i < len; i++)
-        if (((unsigned char)text[i] & 0xc0) != 0x80) /* one column a character, not a byte */
-            putc(' ', out);
-    putc('^', out);
-    for (size_t i = start + 1; i < start + at->width && i < len; i++)
-        if (((unsigned char)text[i] & 0xc0) != 0x80)
-            putc('~', out);
-    fprintf(out, "%s%s%s\n", plain, says ? " " : "", says ? says : "");
-}
-
-void kl_diags_print(const struct kl_diags *d, FILE *out, bool colour, size_t limit)
-{
-    const char *plain = colour ? "\033[0m" : "", *bold = colour ? "\033[1m" : "";
-    size_t shown = limit && limit < d->n ? limit : d->n;
-    for (size_t i = 0; i < shown; i++) {
-        const struct kl_diag *one = d->list[i];
-        const char *paint = colour ? severity_colour[one->severity] : "";
-        if (one->at.file) {
-            fprintf(out, "%s%s:", bold, one->at.file);
-            if (one->at.line)
-                fprintf(out, "%u:%u:", one->at.line, one->at.col);
-            fprintf(out, "%s ", plain);
-        }
-        fprintf(out, "%s%s:%s %s%s%s  [%s]\n", paint, severity_word[one->severity], plain, bold,
-            one->message, plain, one->code);
-        bool has_line = find_source(d, one->at.file) && one->at.line;
-        print_line(d, out, &one->at, one->hint, paint, plain);
-        if (!has_line && one->hint)
-            fprintf(out, "       = %s\n", one->hint);
-        for (size_t k = 0; k < one->neffects; k++)
-            fprintf(out, "       = %s\n", one->effects[k]);
-        if (one->also.file) {
-            fprintf(out, "  %s:%u:%u: %s\n", one->also.file, one->also.line, one->also.col,
-                one->also_says ? one->also_says : "the other place");
-            print_line(d, out, &one->also, NULL, paint, plain);
-        }
-    }
-    if (shown < d->n)
-        fprintf(out, "... and %zu more\n", d->n - shown);
-}
-
-static json_t *place_json(const struct kl_place *p)
-{
-    return json_pack("{s:s,s:i,s:i,s:i}", "file", p->file, "line", (int)p->line, "col", (int)p->col,
-        "width", (int)p->width);
-}
-
-void kl_diags_json(const struct kl_diags *d, FILE *out)
-{
-    json_t *all = json_array();
-    for (size_t i = 0; i < d->n; i++) {
-        const struct kl_diag *one = d->list[i];
-        json_t *o = json_pack("{s:s,s:s,s:s}", "severity", severity_word[one->severity], "code",
-            one->code, "message", one->message);
-        if (!o)
-            o = json_pack("{s:s,s:s}", "severity", severity_word[one->severity], "code", one->code);
-        if (one->hint)
-            json_object_set_new(o, "hint", json_string(one->hint));
-        if (one->at.file)
-            json_object_set_new(o, "at", place_json(&one->at));
-        if (one->also.file)
-            json_object_set_new(o, "also", place_json(&one->also));
-        if (one->also_says)
-            json_object_set_new(o, "also_says", json_string(one->also_says));
-        json_array_append_new(all, o);
-    }
-    json_dumpf(all, out, JSON_INDENT(2));
-    putc('\n', out);
-    json_decref(all);
 }

@@ -7,6 +7,22 @@
  *     kickline.yaml:12:15: error: no bond mode is called 'balance-tbl'  [bond-mode]
  *        12 |       mode: balance-tbl
  *           |             ^~~~~~~~~~~ did you mean 'balance-tlb'?
+ *
+ * Where there is more to say, each thing has its line, what to do comes last, and of a long line
+ * the part around the mistake is shown:
+ *
+ *     pxelinux.cfg/default:5:97: error: the kernel line makes bond0 with mode balance-rr, the
+ *     kickstart with balance-alb  [bond-mode-differs]            (one line; no message is broken)
+ *         5 | ... bond=bond0:enp3s0,enp7s0:mode=mode=6,miimon=100 inst.ks=http://192.0.2.1/ks ...
+ *           |                              ^~~~~~~~~~~
+ *       ks/host.ks:12:34: the kickstart says it here
+ *        12 | network --device=bond0 --bondopts mode=6,miimon=100
+ *           |                                   ^~~~~~
+ *           = initrd: bond0 is balance-rr: the driver knows no mode 'mode=6'
+ *           = installer: bond0 is balance-alb
+ *           = mend: write mode=balance-alb
+ *
+ * A terminal gets nothing but what it can show (base/utf8.h), 100 columns of it, save for messages.
  */
 #ifndef KL_BASE_DIAG_H
 #define KL_BASE_DIAG_H
@@ -83,11 +99,26 @@ void kl_diags_keep(
     struct kl_diags *d, bool (*keep)(void *arg, const struct kl_diag *one), void *arg);
 /* The text of a source, NUL-terminated, or NULL when it is not known. */
 const char *kl_diags_text(const struct kl_diags *d, const char *file, size_t *len);
+/* A line of a source without its end, in that text; NULL where there is none. */
+const char *kl_diags_line(const struct kl_diags *d, const char *file, unsigned line, size_t *len);
 void kl_diags_sort(struct kl_diags *d); /* by file (in order of registration), line, column */
+
+extern const char *const kl_severity_word[]; /* "note", "warning", "error" */
+
+/* --- written out (diag_print.c, diag_json.c) ---------------------------------------------------*/
 
 /* For people; colour when asked. At most `limit` of them (0: all), then a line that counts. */
 void kl_diags_print(const struct kl_diags *d, FILE *out, bool colour, size_t limit);
-/* For programs: a JSON array, one object each, keys as the fields above. */
+void kl_diag_print(const struct kl_diags *d, const struct kl_diag *one, FILE *out, bool colour);
+
+/* For programs: a JSON object, keys as the fields above. Columns and widths are bytes, `end_col`
+ * is the one after the last; what is not UTF-8 has U+FFFD in its place, and no edits are given
+ * where their text is not. */
+struct json_t;
+struct json_t *kl_diag_json(const struct kl_diag *one); /* jansson's; the caller's */
+/* A JSON string; what is not UTF-8 becomes U+FFFD. */
+struct json_t *kl_json_text(const char *s);
+/* All of them, as an array. */
 void kl_diags_json(const struct kl_diags *d, FILE *out);
 
 #endif

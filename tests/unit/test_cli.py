@@ -212,7 +212,7 @@ def test_legacy_dracut_with_two_static_families_says_what_to_add(tmp_path, serve
     assert p.returncode == 1
     hint = f"add 'install: ipv{family}' to enp3s0: the initrd then uses IPv{family} alone; " \
         "the installed system has both"
-    assert hint in p.stderr
+    assert hint in " ".join(p.stderr.split())  # it is broken where the page ends
     path.write_text(path.read_text().replace(
         "          gateway4:", f"          install: ipv{family}\n          gateway4:"))
     assert run("show", "-f", path, "newbox.example.net").returncode == 0
