@@ -34,6 +34,11 @@ const struct kl_code kl_codes[] = {
     {"static-without-ip", WITHIN, "--bootproto=static without --ip",
         "Where only IPv6 is meant, write --noipv4 instead: NetworkManager of EL7 refuses a profile "
         "whose IPv4 is static and has no address."},
+    {"reservation-ignored", WITHIN, "a reservation that the DHCP server does not look at",
+        "Kea looks at the reservations outside subnets only where reservations-global is true, and "
+        "not at those of a subnet where reservations-in-subnet is false. The machine is then "
+        "served "
+        "as any unknown one. Turn the parameter on, or move the reservation."},
     {NULL, NULL, NULL, NULL},
 };
 

@@ -279,6 +279,7 @@ bool kl_include_open(struct kl_includes *i, const char *path, const char *from, 
     const char *file, *text;
     size_t len;
     if (!i->finder || !i->finder->find(i->finder->arg, path, from, &file, &text, &len)) {
+        i->missing = true;
         kl_not_understood(i->d, at, "'%s' is not at hand: what it says is not known", path);
         return false;
     }

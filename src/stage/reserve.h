@@ -77,6 +77,7 @@ struct kl_includes {
     struct kl_diags *d;
     const char *open[16]; /* being read, the outermost first */
     size_t depth, count, bytes;
+    bool missing; /* one was not at hand */
 };
 struct kl_text {
     const char *file, *text;

@@ -22,6 +22,9 @@ struct other {
 static const struct other others[] = {
     {"hosts.conf", "host inc { hardware ethernet 52:54:00:00:00:09; fixed-address 192.0.2.9; }\n"
                    "include \"hosts.conf\";\n"},
+    {"global.json", "\"option-data\": [ { \"name\": \"routers\", \"data\": \"192.0.2.1\" } ]"},
+    {"nets.json", "{ \"subnet\": \"192.0.2.0/24\", \"reservations\": [\n { \"hw-address\":\n"
+                  " \"52:54:00:00:00:01\", \"ip-address\": \"192.0.2.7\" } ] }, { }"},
     {NULL, NULL},
 };
 
@@ -156,6 +159,116 @@ static void dhcpd_samples(void **state)
     check_samples(kl_dhcpd_parse, dhcpd);
 }
 
+/* --- kea ---------------------------------------------------------------------------------------*/
+
+#define K4(top, subnet, host)                                                                      \
+    "{ \"Dhcp4\": { " top " \"subnet4\": [ { \"subnet\": \"192.0.2.0/24\", " subnet                \
+    "\"reservations\": [ { " host " \"hw-address\": \"52:54:00:00:00:01\" } ] } ] } }"
+#define IP4 "\"ip-address\": \"192.0.2.7\", "
+#define OPTION(name, data)                                                                         \
+    "\"option-data\": [ { \"name\": \"" name "\", \"data\": \"" data "\" } ], "
+
+static const struct sample kea[] = {
+    {"nothing at all", "", "", 0},
+    {"not what was asked for", "{ \"Control-agent\": { } }", "", 0},
+    {"an address in its subnet", K4("", "", IP4), "- " IS_MAC1 " ip4=192.0.2.7/24\n", 0},
+    {"the subnet wins over the top",
+        K4(OPTION("routers", "192.0.2.9"), OPTION("routers", "192.0.2.1"), IP4),
+        "- " IS_MAC1 " ip4=192.0.2.7/24 router=192.0.2.1\n", 0},
+    {"the reservation wins over the subnet",
+        K4("", OPTION("routers", "192.0.2.1"), OPTION("routers", "192.0.2.2")),
+        "- " IS_MAC1 " router=192.0.2.2\n", 0},
+    {"a pool that holds the address wins over the subnet",
+        K4("",
+            OPTION("routers", "192.0.2.1") "\"pools\": [ { \"pool\": \"192.0.2.0/28\", " OPTION(
+                "routers", "192.0.2.3") " } ],",
+            IP4),
+        "- " IS_MAC1 " ip4=192.0.2.7/24 router=192.0.2.3\n", 0},
+    {"... and one that does not says nothing",
+        K4("",
+            OPTION("routers",
+                "192.0.2.1") "\"pools\": [ { \"pool\": \"192.0.2.8-192.0.2.9\", " OPTION("routers",
+                "192.0.2.3") " } ],",
+            IP4),
+        "- " IS_MAC1 " ip4=192.0.2.7/24 router=192.0.2.1\n", 0},
+    {"a class may set an option of the top, but not one of the subnet",
+        K4("\"client-classes\": [ { \"option-data\": [ { \"code\": 3, \"data\": \"192.0.2.8\" }, "
+           "{ \"code\": 26, \"data\": \"1400\" } ] } ], " OPTION("interface-mtu", "1500"),
+            OPTION("routers", "192.0.2.1"), ""),
+        "- " IS_MAC1 " router=192.0.2.1\n", 0},
+    {"a class may set a field of the subnet, but not one of the reservation",
+        K4("\"client-classes\": [ { \"boot-file-name\": \"c\", \"next-server\": \"192.0.2.8\" } ],",
+            "\"boot-file-name\": \"s\", \"next-server\": \"192.0.2.9\", ",
+            "\"boot-file-name\": \"own\", "),
+        "- " IS_MAC1 " boot=own\n", 0},
+    {"other spaces, bytes, and what is never sent",
+        K4("", "",
+            "\"option-data\": [ { \"code\": 3, \"space\": \"v\", \"data\": \"192.0.2.1\" }, "
+            "{ \"code\": 26, \"csv-format\": false, \"data\": \"05dc\" }, "
+            "{ \"code\": 6, \"never-send\": true, \"data\": \"192.0.2.53\" } ], "),
+        "- " IS_MAC1 "\n", 0},
+    {"names are sent with the suffix, once",
+        K4("\"ddns-qualifying-suffix\": \"example.net\",", "", "\"hostname\": \"a\",") " ",
+        "a " IS_MAC1 " hostname=a.example.net\n", 0},
+    {"... once",
+        K4("\"ddns-qualifying-suffix\": \"example.net.\",", "", "\"hostname\": \"a.example.net\","),
+        "a.example.net " IS_MAC1 " hostname=a.example.net\n", 0},
+    {"... and as they are when it is empty",
+        K4("\"ddns-qualifying-suffix\": \"example.net.\",", "\"ddns-qualifying-suffix\": \"\",",
+            "\"hostname\": \"a\","),
+        "a " IS_MAC1 " hostname=a\n", 0},
+    {"... and win over the option", K4("", "", OPTION("host-name", "b") "\"hostname\": \"a\","),
+        "a " IS_MAC1 " hostname=a\n", 0},
+    {"reservations of the top do not count by default",
+        "{ \"Dhcp4\": { \"reservations\": [ { \"hw-address\": \"52:54:00:00:00:01\" } ] } }", "",
+        1},
+    {"... and of the subnet not where that is turned off",
+        K4("\"reservations-in-subnet\": false,", "", ""), "", 1},
+    {"... as older versions say it", K4("\"reservation-mode\": \"disabled\",", "", ""), "", 1},
+    {"a subnet may turn it on again",
+        K4("\"reservations-in-subnet\": false,", "\"reservations-in-subnet\": true, ", IP4),
+        "- " IS_MAC1 " ip4=192.0.2.7/24\n", 0},
+    {"a machine of no subnet: what subnets say is not known",
+        "{ \"Dhcp4\": { \"reservations-global\": true, \"next-server\": \"192.0.2.9\", " OPTION(
+            "routers",
+            "192.0.2.1") "\"subnet4\": [ { \"subnet\": \"192.0.2.0/24\", " OPTION("routers",
+            "192.0.2.2") "} ], \"reservations\": [ { \"hw-address\": \"52-54-00-00-00-01\" } ] } }",
+        "- " IS_MAC1 " next=192.0.2.9\n", 0},
+    {"identifiers of all kinds",
+        "{ \"Dhcp4\": { \"reservations-global\": true, \"reservations\": [ "
+        "{ \"client-id\": \"'AB'\" }, { \"duid\": \"000102\" }, { \"flex-id\": \"00\" }, "
+        "{ \"hw-address\": \"00:11\" } ] } }",
+        "- client=41:42\n- client=00:01:02\n-\n-\n", 2},
+    {"IPv6: no options of IPv4; several addresses are not known",
+        "{ \"Dhcp6\": { \"subnet6\": [ { \"subnet\": \"2001:db8::/56\", " OPTION("dns-servers",
+            "2001:db8::53") "\"reservations\": [ { \"duid\": \"00:04:aa\", \"hostname\": \"a\", "
+                            "\"ip-addresses\": [ \"2001:db8::7\" ] }, { \"duid\": \"00:04:ab\", "
+                            "\"ip-addresses\": [ \"2001:db8::8\", \"2001:db8::9\" ] } ] } ] } }",
+        "a client=00:04:aa ip6=2001:db8::7/56 dns=2001:db8::53\n- client=00:04:ab "
+        "dns=2001:db8::53\n",
+        1},
+    {"comments, escapes, commas too many",
+        "# { \n{ // [\n \"Dhcp4\": /* } \n */ { \"subnet4\": [ { \"subnet\": \"192.0.2.0\\/24\", "
+        "\"reservations\": [ { \"hw-address\": \"52:54:00:00:00:01\", \"hostname\": "
+        "\"\\u0061#//b\", }, ], }, ], }, }",
+        "a#//b " IS_MAC1 " hostname=a#//b\n", 0},
+    {"files that it names, anywhere",
+        "{ \"Dhcp4\": { <?include \"global.json\"?>, \"subnet4\": [ <?include \"nets.json\"?>,\n"
+        "<?include \"gone.json\"?> ] } }",
+        "- " IS_MAC1 " ip4=192.0.2.7/24 router=192.0.2.1\n", 1},
+    {"texts that end early, and what is no JSON",
+        "{ \"Dhcp4\": : { \"subnet4\": [ } { \"subnet\": \"192.0.2.0/24\", \"reservations\": [ {"
+        "\"hw-address\": \"52:54:00:00:00:01\", \"hostname\": \"a",
+        "", 1},
+    {NULL, NULL, NULL, 0},
+};
+
+static void kea_samples(void **state)
+{
+    (void)state;
+    check_samples(kl_kea_parse, kea);
+}
+
 /* --- places ------------------------------------------------------------------------------------*/
 
 /* What the text has at the place where a field was said. */
@@ -213,6 +326,20 @@ static void dhcpd_places(void **state)
         want);
 }
 
+static void kea_places(void **state)
+{
+    static const char *const want[][2] = {
+        {"mac", "52:54:00:00:00:01"},
+        {"ip4", "192.0.2.7"},
+        {"router", "192.0.2.1"},
+    };
+    (void)state;
+    PLACES(kl_kea_parse,
+        "{ \"Dhcp4\": { <?include \"global.json\"?>, \"subnet4\": [ <?include \"nets.json\"?> ] } "
+        "}",
+        want);
+}
+
 /* --- hostile sizes -----------------------------------------------------------------------------*/
 
 static size_t read_repeated(reserved_reader *read, const char *head, const char *piece, size_t n)
@@ -233,6 +360,13 @@ static void deep_and_long_texts(void **state)
     assert_int_equal(read_repeated(kl_dhcpd_parse, "", "if x {", 200000), 0);
     assert_int_equal(read_repeated(kl_dhcpd_parse, "", "a ", 200000), 0);
     assert_int_equal(read_repeated(kl_dhcpd_parse, NET, "host a{}", 50000), 50000);
+    assert_int_equal(read_repeated(kl_kea_parse, "", "{\"a\":", 200000), 0);
+    assert_int_equal(read_repeated(kl_kea_parse, "", "[", 200000), 0);
+    assert_int_equal(
+        read_repeated(kl_kea_parse,
+            "{\"Dhcp4\":{\"reservations-global\":true,\"subnet4\":[{}],\"reservations\":[", "{},",
+            50000),
+        50000);
 }
 
 int main(void)
@@ -240,6 +374,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dhcpd_samples),
         cmocka_unit_test(dhcpd_places),
+        cmocka_unit_test(kea_samples),
+        cmocka_unit_test(kea_places),
         cmocka_unit_test(deep_and_long_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
