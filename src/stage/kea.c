@@ -349,7 +349,7 @@ static void reservation(struct parser *p, const struct kl_json *node, const stru
         set_address(p, r, &addr, subnet, at);
     read_options(p, node, &says);
     read_fields(p, node, &says);
-    if (r->name) { /* wins over the option: processHostnameOption comes first */
+    if (name && *name) { /* wins over the option: processHostnameOption comes first */
         const char *sent = qualified(p, name, subnet ? subnet->suffix : top->suffix);
         says.told[KL_TELL_HOSTNAME] =
             kl_told_make(p->a, KL_TELL_HOSTNAME, &sent, 1, kl_json_get(node, "hostname")->at);

@@ -280,19 +280,22 @@ bool kl_include_open(struct kl_includes *i, const char *path, const char *from, 
     size_t len;
     if (!i->finder || !i->finder->find(i->finder->arg, path, from, &file, &text, &len)) {
         i->missing = true;
-        kl_not_understood(i->d, at, "'%s' is not at hand: what it says is not known", path);
+        kl_diag(i->d, KL_NOTE, "include-missing", at, "give the file too, to have it read",
+            "'%s' is not at hand: what it says is not known", path);
         return false;
     }
     for (size_t k = 0; k < i->depth; k++)
         if (strcmp(i->open[k], file) == 0) {
-            kl_not_understood(i->d, at, "'%s' is being read already", path);
+            kl_diag(i->d, KL_WARNING, "include-loop", at, "include another file, or none",
+                "'%s' is being read already", path);
             return false;
         }
     i->count++;
     i->bytes += len;
     if (i->depth == sizeof i->open / sizeof *i->open || i->count > MOST_INCLUDES ||
         i->bytes > MOST_BYTES) {
-        kl_not_understood(i->d, at, "too many files are named: '%s' is left out", path);
+        kl_diag(i->d, KL_WARNING, "include-loop", at, "include fewer files, less deep",
+            "too many files are included: '%s' is left out", path);
         return false;
     }
     *out = known_text(i, text, len, file);
