@@ -62,8 +62,9 @@ bool kl_check_fleet(const struct kl_fleet *f, const struct kl_host *const *hosts
 
 /* --- mends (fix.c) -----------------------------------------------------------------------------*/
 
-/* Collects the certain mends (kl_diag.edits) of findings, by file. Overlapping ones: the first
- * counts. */
+/* Collects the certain mends (kl_diag.edits) of findings, by file. All edits of a finding count, or
+ * none: when one lies over an edit of an earlier finding, or its text is no file ("<...>", or what
+ * `d` has no text of), the finding is skipped. The same edit twice is one. */
 struct kl_fixes;
 struct kl_fixes *kl_fixes_new(void);
 void kl_fixes_free(struct kl_fixes *f);
@@ -74,7 +75,8 @@ void kl_fixes_patch(struct kl_fixes *f, FILE *out);
  * kept). Refuses a file that changed since it was read. Returns how many files were changed; what
  * went wrong is in `d`. */
 size_t kl_fixes_write(struct kl_fixes *f, struct kl_diags *d);
-size_t kl_fixes_count(const struct kl_fixes *f);
+size_t kl_fixes_count(const struct kl_fixes *f);   /* findings that are mended */
+size_t kl_fixes_skipped(const struct kl_fixes *f); /* and those that have edits, and are not */
 
 /* --- output (report.c) -------------------------------------------------------------------------*/
 

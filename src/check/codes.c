@@ -134,6 +134,9 @@ const struct kl_code kl_codes[] = {
         "not at those of a subnet where reservations-in-subnet is false. The machine is then "
         "served "
         "as any unknown one. Turn the parameter on, or move the reservation."},
+    {"cannot-write", READING, "a file could not be mended",
+        "--fix writes a file whole or not at all: not when it changed since it was read, is no "
+        "regular file, may not be written, or its owner and mode could not be kept."},
     {NULL, NULL, NULL, NULL},
 };
 
