@@ -231,9 +231,9 @@ static void sarif_rules(void **state)
             0);
         assert_string_equal(id, kl_codes[i].code);
         assert_true(*brief && *full && *help && *group);
-        size_t index = (size_t)json_integer_value(json_object_get(one, "ruleIndex"));
-        assert_string_equal(
-            kl_codes[index].code, json_string_value(json_object_get(one, "ruleId")));
+        /* The first of its name: no code has two rows. */
+        assert_int_equal(json_integer_value(json_object_get(one, "ruleIndex")), i);
+        assert_string_equal(id, json_string_value(json_object_get(one, "ruleId")));
     }
     json_decref(log);
 }
