@@ -217,8 +217,9 @@ bool kl_menu_include_open(struct kl_menu_includes *i, const char *name, struct k
         return false;
     if (!i->files ||
         !i->files->find(i->files->arg, name, i->open[i->depth - 1], &found, text, len)) {
-        kl_diag(i->d, KL_NOTE, "include-missing", at, "give the file too, to have it checked",
-            "'%s' is included here, and is not at hand: what it holds is not known", name);
+        if (!i->quiet)
+            kl_diag(i->d, KL_NOTE, "include-missing", at, "give the file too, to have it checked",
+                "'%s' is included here, and is not at hand: what it holds is not known", name);
         return false;
     }
     for (size_t k = 0; k < i->depth; k++)

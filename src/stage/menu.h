@@ -53,7 +53,8 @@ struct kl_menu_includes {
     struct kl_diags *d;
     const char *open[KL_MENU_INCLUDE_DEPTH + 1];
     size_t depth, total, bytes;
-    bool full; /* said once */
+    bool full;  /* said once */
+    bool quiet; /* a file that is not at hand need not be */
 };
 
 /* The file that is read first; its name, for places. */

@@ -35,7 +35,7 @@ static bool find_in_table(void *arg, const char *path, const char *from, const c
 static void dump_entry(struct kl_buf *b, const struct kl_entry *e)
 {
     static const char *const kinds[] = {"linux", "local", "other"};
-    kl_buf_addf(b, "%s: %s", e->name, kinds[e->kind]);
+    kl_buf_addf(b, "%s: %s", *e->name ? e->name : "(top)", kinds[e->kind]);
     if (e->kernel.text)
         kl_buf_addf(b, " %s", e->kernel.text);
     for (size_t k = 0; k < e->ninitrds; k++)
@@ -180,8 +180,7 @@ static const struct example pxelinux[] = {
         "UI menu.c32\nTIMEOUT 10\nMENU BEGIN sub\nMENU TITLE s\nLABEL s1\nKERNEL k\nAPPEND x\n"
         "LABEL back\nMENU EXIT\nMENU END\nMENU SEPARATOR\nAPPEND g\nLABEL h\nMENU HIDE\nKERNEL k\n"
         "LABEL off\nMENU DISABLE\nKERNEL k\nLABEL b\nMENU LABEL ^Big\nKERNEL k\n",
-        "s1: linux k x\nback: other back\nh: linux k g\nb: linux k g\nafter 10 asks\n", NULL,
-        NULL},
+        "s1: linux k x\nback: other back\nh: linux k g\nb: linux k g\nafter 10 asks\n", NULL, NULL},
     {"a text without an end", "LABEL a\nKERNEL k\nTEXT HELP\nLABEL b\nKERNEL k\n",
         "a: linux k\nasks\n", "text-unended@3", NULL},
     {"included files",
@@ -203,6 +202,122 @@ static void pxelinux_examples(void **state)
         check_example(kl_pxelinux_parse, &pxelinux[k]);
 }
 
+/* --- GRUB --------------------------------------------------------------------------------------*/
+
+static const char *const grub_files[] = {"/grub/more.cfg",
+    "menuentry more { linux /m; initrd /i; }\nreturn\nmenuentry no { linux /n; }\n", "loop.cfg",
+    "source loop.cfg\n", NULL};
+
+static const struct example grub[] = {
+    {"installation media",
+        "set default=\"1\"\n\nfunction load_video {\n  insmod efi_gop\n}\n\nload_video\n"
+        "set gfxpayload=keep\nset timeout=60\n### BEGIN ###\n"
+        "search --no-floppy --set=root -l 'RHEL-9-4-0-BaseOS-x86_64'\n"
+        "menuentry 'Install RHEL 9.4' --class fedora --class os {\n"
+        "\tlinuxefi /images/pxeboot/vmlinuz inst.stage2=hd:LABEL=RHEL-9-4-0 quiet\n"
+        "\tinitrdefi /images/pxeboot/initrd.img\n}\n"
+        "menuentry 'Test & install' --class os {\n"
+        "\tlinuxefi /images/pxeboot/vmlinuz inst.stage2=hd:LABEL=RHEL-9-4-0 rd.live.check quiet\n"
+        "\tinitrdefi /images/pxeboot/initrd.img\n}\nsubmenu 'Troubleshooting -->' {\n"
+        "\tmenuentry 'Rescue' {\n\t\tlinuxefi /vmlinuz inst.rescue\n\t\tinitrdefi "
+        "/initrd.img\n\t}\n}\n",
+        "Install RHEL 9.4: linux /images/pxeboot/vmlinuz [/images/pxeboot/initrd.img] "
+        "inst.stage2=hd:LABEL=RHEL-9-4-0 quiet\n"
+        "Test & install: linux /images/pxeboot/vmlinuz [/images/pxeboot/initrd.img] "
+        "inst.stage2=hd:LABEL=RHEL-9-4-0 rd.live.check quiet *timeout\n"
+        "Rescue: linux /vmlinuz [/initrd.img] inst.rescue\nafter 600 asks\n",
+        NULL, NULL},
+    {"quotes, escapes, continued lines, several commands on a line",
+        "menuentry \"a b\" { linux /k 'x=1;2' y=\\;z \"q=r s\" \\\n   w=1\\\n2 e=''; initrd /i /j "
+        "}\n",
+        "a b: linux /k [/i /j] x=1;2 y=;z q=r s w=12 e=\nasks\n", NULL, NULL},
+    {"variables: set, not set, in quotes, split, positional",
+        "set ks=http://192.0.2.1/ks.cfg\nset two='a=1 b=2'\nset timeout=5\n"
+        "menuentry t --id x p1 { linux ($root)/k inst.ks=$ks ${two} \"$two\" $2 'lit=$ks'; initrd "
+        "(http,192.0.2.1)/i }\nmenuentry u { linux /k mac=$net_default_mac; initrd /i; }\n",
+        "t: linux ($root)/k [(http,192.0.2.1)/i] inst.ks=http://192.0.2.1/ks.cfg a=1 b=2 a=1 b=2 "
+        "p1 "
+        "lit=$ks *timeout\nu: linux /k [/i] mac=$net_default_mac incomplete\nafter 50 asks\n",
+        NULL, NULL},
+    {"a variable has the value of the file's end",
+        "set a=1\nmenuentry t { linux /k x=$a }\nset a=2\n", "t: linux /k x=2\nasks\n", NULL, NULL},
+    {"conditions on the machine keep both ways",
+        "menuentry t {\n if [ \"$grub_cpu\" = x86_64 ]; then\n  set a=x86\n else\n  set a=arm\n "
+        "fi\n"
+        " linux /$a/k x\n initrd /$a/i\n}\n",
+        "t: linux /x86/k [/x86/i] x if([ \"$grub_cpu\" = x86_64 ])\n"
+        "t: linux /arm/k [/arm/i] x if(! [ \"$grub_cpu\" = x86_64 ])\nasks\n",
+        NULL, NULL},
+    {"ways that come to the same are one",
+        "menuentry t {\n if [ $grub_platform = efi ]; then\n linuxefi /k x\n initrdefi /i\n else\n "
+        "linux16 /k x\n initrd16 /i\n fi\n}\n",
+        "t: linux /k [/i] x\nasks\n", NULL, NULL},
+    {"conditions on what is set are decided; elif",
+        "set v=2\nmenuentry t {\n if [ $v = 1 ]; then linux /one; elif test \"$v\" == 2; then "
+        "linux "
+        "/two a; else linux /three; fi; initrd /i\n}\n",
+        "t: linux /two [/i] a\nasks\n", NULL, NULL},
+    {"commands in variables",
+        "if [ $grub_platform = efi ]; then set linux=linuxefi; set initrd=initrdefi; else set "
+        "linux=linux; set initrd=initrd; fi\nmenuentry t { $linux /k x; ${initrd} /i; }\n",
+        "t: linux /k [/i] x\nasks\n", NULL, NULL},
+    {"at the top, ways meet again",
+        "if [ \"${next_entry}\" ] ; then set default=\"${next_entry}\"; set timeout=5\nelse set "
+        "default=1; set timeout=5; fi\nmenuentry a { linux /k; }\nmenuentry b { linux /k; }\n",
+        "a: linux /k\nb: linux /k\nafter 50 asks\n", NULL, NULL},
+    {"entries that are there on some machines only",
+        "set timeout=3\nif [ \"$grub_platform\" = pc ]; then\nmenuentry bios { linux16 /k a; "
+        "}\nfi\n"
+        "menuentry efi { linux /k b; }\n",
+        "bios: linux /k a if([ \"$grub_platform\" = pc ])\nefi: linux /k b\nafter 30 asks\n", NULL,
+        NULL},
+    {"defaults by identifier, title, within a submenu; a style without a menu",
+        "set default='s>in'\nset timeout=7\nset timeout_style=hidden\nmenuentry o { linux /k; }\n"
+        "submenu S --id s { menuentry first { linux /k 1; }\n menuentry In --id=in { linux /k 2; } "
+        "}\n",
+        "o: linux /k\nfirst: linux /k 1\nIn: linux /k 2 *timeout\nafter 70 at once\n", NULL, NULL},
+    {"a default that is not known, and one that is not there",
+        "set default=nobody\nset timeout=0\nmenuentry a { linux /k; }\n",
+        "a: linux /k *\nat once\n", NULL, NULL},
+    {"local disks, other loaders, and what is none",
+        "menuentry l1 { set root=(hd0); chainloader +1; }\nmenuentry l2 { exit }\nmenuentry l3 { "
+        "search --file /EFI/redhat/shimx64.efi --set root; chainloader /EFI/redhat/shimx64.efi; "
+        "boot }\n"
+        "menuentry o1 { chainloader (tftp,192.0.2.1)/ipxe.efi }\nmenuentry o2 { configfile "
+        "/grub/x.cfg }\nmenuentry o3 { reboot }\nmenuentry o4 { linux16 /memtest86+ }\nmenuentry "
+        "o5 { "
+        "echo no }\n",
+        "l1: local\nl2: local\nl3: local\no1: other\no2: other\no3: other\n"
+        "o4: other /memtest86+\no5: other\nasks\n",
+        NULL, NULL},
+    {"functions and loops",
+        "function load { linux /$1/k x=$2; initrd /$1/i; }\nfor d in el8 el9; do\n menuentry "
+        "\"$d\" $d "
+        "{ load $2 y }\ndone\n",
+        "el8: linux /el8/k [/el8/i] x=y\nel9: linux /el9/k [/el9/i] x=y\nasks\n", NULL, NULL},
+    {"Xen", "menuentry x { multiboot2 /xen.gz dom0_mem=1G; module2 /vmlinuz ks=u; module2 /i; }\n",
+        "x: linux /vmlinuz [/i] ks=u\nasks\n", NULL, NULL},
+    {"a script without a menu", "linux /k x\ninitrd /i\nboot\n",
+        "(top): linux /k [/i] x *\nat once\n", NULL, NULL},
+    {"a script that leaves", "exit\n", "(top): local *\nat once\n", NULL, NULL},
+    {"sourced files; those asked for first need not be there",
+        "source /grub/more.cfg\nsource $prefix/custom.cfg\nif [ -f x.cfg ]; then source x.cfg; "
+        "fi\n",
+        "more: linux /m [/i]\nasks\n", "include-missing@2", grub_files},
+    {"a file that sources itself", "source loop.cfg\n", "at once\n", "include-loop@1", grub_files},
+    {"an open quote", "menuentry a { linux /k; }\nset x='y\nmenuentry b { linux /k; }\n",
+        "a: linux /k\nasks\n", "not-understood@2", NULL},
+    {"an if without an end", "if [ $x ]; then\nmenuentry a { linux /k; }\n",
+        "a: linux /k if([ $x ])\nasks\n", "not-understood@1", NULL},
+};
+
+static void grub_examples(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < sizeof grub / sizeof *grub; k++)
+        check_example(kl_grub_parse, &grub[k]);
+}
+
 /* --- round trip --------------------------------------------------------------------------------*/
 
 typedef bool render(const struct kl_boot *b, struct kl_buf *out, struct kl_diags *d);
@@ -211,7 +326,8 @@ static const struct {
     const char *name;
     render *render;
     reader *read;
-} loaders[] = {{"pxelinux", kl_pxelinux_render, kl_pxelinux_parse}};
+} loaders[] = {
+    {"pxelinux", kl_pxelinux_render, kl_pxelinux_parse}, {"grub", kl_grub_render, kl_grub_parse}};
 
 static void same_line(const struct kl_entry *e, const struct kl_boot *b, const char *line)
 {
@@ -293,6 +409,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pxelinux_examples),
+        cmocka_unit_test(grub_examples),
         cmocka_unit_test(rendered_reads_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
