@@ -103,9 +103,9 @@ static void add_variable(
         .verbatim = v.verbatim && !l->whole,
         .quoted = quote};
     if (v.open)
-        kl_not_understood(s->r, kl_line_place(l, raw, v.used), "a quote is not closed");
+        kl_system_note(s->r, kl_line_place(l, raw, v.used), "a quote is not closed");
     else if (rest < end && *rest != '#' && *rest != ';')
-        kl_not_understood(s->r, kl_line_place(l, rest, (size_t)(end - rest)),
+        kl_system_note(s->r, kl_line_place(l, rest, (size_t)(end - rest)),
             "words after a value are not part of it; put quotes around all of it");
 }
 
@@ -124,7 +124,7 @@ static void read_variables(struct state *s, const struct kl_text *text)
         if (equals && is_name(start, (size_t)(equals - start)))
             add_variable(s, &l, start, equals);
         else if (start < end && *start != '#')
-            kl_not_understood(s->r, kl_line_place(&l, start, (size_t)(end - start)),
+            kl_system_note(s->r, kl_line_place(&l, start, (size_t)(end - start)),
                 "not an assignment; only NAME=value is read");
     }
 }
@@ -175,7 +175,7 @@ static int truth(struct state *s, const char *name)
 
 static void bad(struct state *s, const struct variable *v, const char *why)
 {
-    kl_not_understood(s->r, v->at, "%s=%s: %s", v->name, v->value, why);
+    kl_system_note(s->r, v->at, "%s=%s: %s", v->name, v->value, why);
 }
 
 /* A number in `name`, at most `max`; 0 when it is not there. */
@@ -214,7 +214,7 @@ static void words(struct state *s, const char *name, each_word *each)
         struct kl_place at = part_place(v, (size_t)(p - v->value), n);
         const char *word = kl_strndup(s->r->a, p, n);
         if (n && !each(s, v, word, at))
-            kl_not_understood(s->r, at, "%s: '%s' is no value for it", v->name, word);
+            kl_system_note(s->r, at, "%s: '%s' is no value for it", v->name, word);
         p += n;
     }
 }
@@ -545,7 +545,7 @@ static bool other_type(struct state *s)
     const char *type = get(s, "TYPE"), *other = get(s, "DEVICETYPE");
     if (!other && (!type || !one_of(type, others)))
         return false;
-    kl_not_understood(s->r, s->p->link.at, "a link of type %s is not read", other ? other : type);
+    kl_system_note(s->r, s->p->link.at, "a link of type %s is not read", other ? other : type);
     return true;
 }
 
@@ -766,6 +766,6 @@ void kl_ifcfg_routes(struct kl_reader *r, const struct kl_text *text, struct kl_
         char *copy = kl_strndup(r->a, l.text, l.len);
         copy[strcspn(copy, "#")] = '\0';
         if (!read_route(r, copy, p, l.at))
-            kl_not_understood(r, l.at, "this route is not understood");
+            kl_system_note(r, l.at, "this route is not understood");
     }
 }

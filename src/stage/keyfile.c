@@ -259,7 +259,7 @@ static bool listed(const char *const *list, const char *word)
 
 static void unknown(struct state *s, const struct entry *e, const char *why)
 {
-    kl_not_understood(s->r, e->at, "[%s] %s=%s: %s", e->section, e->key, e->value, why);
+    kl_system_note(s->r, e->at, "[%s] %s=%s: %s", e->section, e->key, e->value, why);
 }
 
 static void say(struct state *s, const struct entry *e, const char *field)
@@ -609,7 +609,7 @@ static void read_entries(struct state *s, const struct kl_text *text)
         } else if (equals) {
             read_pair(s, &e, &l, start, equals, end);
         } else {
-            kl_not_understood(s->r, kl_line_place(&l, start, (size_t)(end - start)),
+            kl_system_note(s->r, kl_line_place(&l, start, (size_t)(end - start)),
                 "neither a section nor key=value");
         }
     }
@@ -629,7 +629,7 @@ static enum kl_method method(struct state *s, int family, const struct kl_ip *ip
     if (strcmp(m, "auto") == 0)
         return ip->naddresses && !s->gateway[1].family && !s->never_default[1] ? KL_STATIC
                                                                                : KL_AUTO;
-    kl_not_understood(s->r, s->r->at, "the IPv%d method '%s' is taken for none", family, m);
+    kl_system_note(s->r, s->r->at, "the IPv%d method '%s' is taken for none", family, m);
     return KL_OFF;
 }
 

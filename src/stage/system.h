@@ -103,7 +103,7 @@ struct kl_ifcfg_host {
 void kl_ifcfg_host_read(struct kl_reader *r, const struct kl_text *text, struct kl_ifcfg_host *out);
 
 /* A note "not-understood". */
-void kl_not_understood(struct kl_reader *r, struct kl_place at, const char *fmt, ...)
+void kl_system_note(struct kl_reader *r, struct kl_place at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void kl_profile_say(
     struct kl_reader *r, struct kl_profile *p, const char *field, struct kl_place at);

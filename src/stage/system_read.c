@@ -41,7 +41,7 @@ struct kl_place kl_line_place(const struct kl_line *l, const char *from, size_t 
     return at;
 }
 
-void kl_not_understood(struct kl_reader *r, struct kl_place at, const char *fmt, ...)
+void kl_system_note(struct kl_reader *r, struct kl_place at, const char *fmt, ...)
 {
     struct kl_buf b KL_BUF_SCOPE = {0};
     va_list ap;
@@ -183,7 +183,7 @@ static void join_port(struct join *j, struct kl_profile *p, const char *controll
     struct kl_link *over = find_link(j, controller);
     struct kl_place at = said_at(p, "ports");
     if (!over || (over->kind != KL_BOND && over->kind != KL_BRIDGE)) {
-        kl_not_understood(j->r, at, "%s is a port of %s, which no file makes a bond or a bridge",
+        kl_system_note(j->r, at, "%s is a port of %s, which no file makes a bond or a bridge",
             p->link.name, controller);
         return;
     }
@@ -205,7 +205,7 @@ static void join_servers(struct join *j, const struct kl_profile *p, int family)
             kl_add_dns(j->r->a, &j->i->dns, &j->i->ndns, text);
             kl_intent_say(j->r->a, j->i, NULL, "dns", said_at(p, "dns"));
         } else {
-            kl_not_understood(j->r, said_at(p, "dns"),
+            kl_system_note(j->r, said_at(p, "dns"),
                 "the name server %s is not used: %s has no address of its family", text,
                 p->link.name);
         }
@@ -285,7 +285,7 @@ static void join_alias(struct join *j, const struct kl_profile *p)
     const char *base = kl_strndup(j->r->a, p->link.name, strcspn(p->link.name, ":"));
     struct kl_link *l = find_link(j, base);
     if (!l || l->ip4.method == KL_OFF) {
-        kl_not_understood(j->r, p->link.at, "more addresses for %s, which has none", base);
+        kl_system_note(j->r, p->link.at, "more addresses for %s, which has none", base);
         return;
     }
     char text[KL_PREFIX_TEXT];
@@ -430,7 +430,7 @@ static void read_resolv(const struct kl_text *text, struct kl_reader *r, struct 
         *(server ? &h->dns_at : &h->search_at) = l.at;
         while ((word = strsep(&rest, " \t"))) {
             if (*word && server && !kl_add_dns(r->a, &h->dns, &h->ndns, word))
-                kl_not_understood(r, l.at, "'%s' is not an address", word);
+                kl_system_note(r, l.at, "'%s' is not an address", word);
             else if (*word && !server)
                 kl_add_word(r->a, &h->search, &h->nsearch, word);
             if (server)
@@ -449,7 +449,7 @@ static void read_routes(
             kl_ifcfg_routes(r, text, &list[k]);
             return;
         }
-    kl_not_understood(r, r->at, "routes of %s, which no ifcfg file describes", link);
+    kl_system_note(r, r->at, "routes of %s, which no ifcfg file describes", link);
 }
 
 /* GATEWAY and IPV6_DEFAULTGW of /etc/sysconfig/network: for the link that has it on its network,
@@ -461,7 +461,7 @@ static void host_gateway(struct kl_reader *r, struct kl_intent *i, const char *t
     if (!text)
         return;
     if (!kl_addr_parse(kl_strndup(r->a, text, strcspn(text, "%")), &via) || via.family != family) {
-        kl_not_understood(r, at, "'%s' is not an IPv%d address", text, family);
+        kl_system_note(r, at, "'%s' is not an IPv%d address", text, family);
         return;
     }
     for (size_t k = 0; k < i->nlinks; k++) {
@@ -553,9 +553,9 @@ static void read_other(struct kl_reader *r, const struct one_file *f, struct hos
     else if (f->kind == RESOLV)
         read_resolv(&f->text, r, h);
     else if (f->kind == LEFT)
-        kl_not_understood(r, r->at, "%s: a file of this name is not read by anything", r->path);
+        kl_system_note(r, r->at, "%s: a file of this name is not read by anything", r->path);
     else
-        kl_not_understood(r, r->at, "%s: no file of NetworkManager's or initscripts'", r->path);
+        kl_system_note(r, r->at, "%s: no file of NetworkManager's or initscripts'", r->path);
 }
 
 static void know_sources(const struct kl_system_file *files, size_t n, struct kl_diags *d)
