@@ -58,11 +58,24 @@ static size_t fields(struct kl_arena *a, const char *s, const char **out, size_t
 
 enum { FIELDS = 8, LONG_FORM = 5 };
 
+/* IFACE:METHOD, with MTU and MAC behind it or not; nothing else has letters alone in its second
+ * field, where the long form has its peer. */
+static bool is_short_form(const char *second)
+{
+    static const char *const methods[] = {"dhcp", "on", "any", "dhcp6", "auto6", "either6", "auto",
+        "none", "off", "link6", "single-dhcp", NULL};
+    for (const char *const *m = methods; *m; m++)
+        if (strcmp(second, *m) == 0)
+            return true;
+    return false;
+}
+
 const char *kl_ip_interface(const struct kl_case *c, const struct kl_arg *ip)
 {
     const char *f[FIELDS], *value = kl_arg_value(ip);
     size_t n = fields(c->a, value ? value : "", f, FIELDS);
-    const char *name = n >= 6 ? f[5] : n >= 2 && n < LONG_FORM ? f[0] : "";
+    bool is_short = n >= 2 && (n < LONG_FORM || is_short_form(f[1]));
+    const char *name = is_short ? f[0] : n >= 6 ? f[5] : "";
     return *name ? name : "*";
 }
 
