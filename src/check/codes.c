@@ -119,14 +119,10 @@ const struct kl_code kl_codes[] = {
     {"unreachable-url", REASONING, "a URL cannot be reached from the network of its stage",
         "The stage stops when it wants to fetch it."},
     {"cannot-read", READING, "a file or directory cannot be read",
-<<<<<<< HEAD
         "Nothing in it was checked. Look at its name, who may read it, and its size."},
-=======
-        "Nothing in it is checked. Check its name and its mode."},
     {"cannot-write", READING, "a file could not be mended",
         "--fix writes a file whole or not at all: not when it changed since it was read, is no "
         "regular file, may not be written, or its owner and mode could not be kept."},
->>>>>>> d8a6868 (x)
     {"include-loop", READING, "files include each other, or too many",
         "A loader that includes a file which is being read already never comes to an end."},
     {"include-missing", READING, "a file that is included is not at hand",
