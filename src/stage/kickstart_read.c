@@ -10,6 +10,7 @@
  * added commands of their own beside Kickline's.
  */
 #include "stage/kickstart.h"
+#include "stage/script.h"
 #include "stage/system.h"
 
 #include <string.h>
@@ -32,6 +33,13 @@ struct units {
     size_t n;
 };
 
+/* Where the lines of a section stand. */
+struct body {
+    const struct kl_ks_origin *o;
+    unsigned line;
+    bool own;
+};
+
 struct reader {
     struct kl_arena *a;
     struct kl_diags *d;
@@ -39,7 +47,9 @@ struct reader {
     const struct kl_finder *files;
     struct kl_kickstart *k;
     struct kl_ks_net *net;
-    size_t includes, bytes;
+    struct body *bodies; /* of k->sections; NULL while there are none */
+    struct kl_script_file *written;
+    size_t nwritten, includes, bytes;
     bool others;             /* network commands beside Kickline's */
     const char *install;     /* the link that Kickline's section names */
     struct kl_ks_unit post;  /* Kickline's %post; start NULL: none */
@@ -56,6 +66,7 @@ struct text {
     /* The section that is open; at 0: none. */
     struct kl_ks_section section;
     const char *body;
+    unsigned body_line;
     bool open;
 };
 
@@ -123,6 +134,7 @@ static void open_section(
     for (size_t k = 1; k < n; k++)
         t->section.outside |= is_word(&words[k], "--nochroot");
     t->body = t->s + len;
+    t->body_line = t->line + 1;
     t->open = true;
 }
 
@@ -132,6 +144,8 @@ static void close_section(struct reader *rd, struct text *t, bool ended)
     t->section.body = kl_strndup(rd->a, t->body, (size_t)(t->s - t->body));
     t->section.ended = ended;
     t->open = false;
+    rd->bodies = kl_grow(rd->a, rd->bodies, k->nsections, sizeof *rd->bodies);
+    rd->bodies[k->nsections] = (struct body){t->o, t->body_line, t->own != NULL};
     k->sections = kl_grow(rd->a, k->sections, k->nsections, sizeof *k->sections);
     k->sections[k->nsections++] = t->section;
     if (ended)
@@ -287,6 +301,22 @@ static char *readable(struct kl_arena *a, const char *text, size_t len)
     return copy;
 }
 
+static void include_text(struct reader *rd, const struct unit *u, const struct kl_ks_origin *where,
+    const char *text, size_t len, struct units *out)
+{
+    struct kl_ks_origin *o = kl_alloc(rd->a, sizeof *o);
+    const char *copy = readable(rd->a, text, len);
+    *o = *where;
+    struct text t = {.s = copy,
+        .end = copy + len,
+        .o = o,
+        .from = u->c.args[0].text,
+        .line = 1,
+        .depth = u->depth + 1};
+    rd->bytes += len;
+    read_text(rd, &t, out);
+}
+
 /* Reads what `u` names: from a file. False when it is not at hand. */
 static bool include_file(struct reader *rd, const struct unit *u, struct units *out)
 {
@@ -299,19 +329,60 @@ static bool include_file(struct reader *rd, const struct unit *u, struct units *
         missing(rd, u, "it is too large");
         return true;
     }
-    rd->bytes += len;
-    struct kl_ks_origin *o = kl_alloc(rd->a, sizeof *o);
-    *o = (struct kl_ks_origin){.file = kl_strdup(rd->a, file), .line = 1, .col = 1};
+    const struct kl_ks_origin o = {.file = kl_strdup(rd->a, file), .line = 1, .col = 1};
     if (!kl_diags_knows(rd->d, file))
         kl_diags_source(rd->d, file, text, len);
-    const char *copy = readable(rd->a, text, len);
-    struct text t = {.s = copy,
-        .end = copy + len,
-        .o = o,
-        .from = u->c.args[0].text,
-        .line = 1,
-        .depth = u->depth + 1};
-    read_text(rd, &t, out);
+    include_text(rd, u, &o, text, len, out);
+    return true;
+}
+
+/* Do lines of it depend on those of other texts? */
+static bool stands_alone(const char *text)
+{
+    size_t len = strlen(text);
+    return *text != '%' && !strstr(text, "\n%") && len && text[len - 1] == '\n';
+}
+
+/* Reads what %pre writes under the name that `u` has: each piece where it stands, unless they only
+ * make sense together. False when it writes nothing there. */
+static bool include_written(struct reader *rd, const struct unit *u, struct units *out)
+{
+    const char *path = u->c.args[0].text;
+    size_t first = rd->nwritten, pieces = 0;
+    bool certain = true, alone = true;
+    for (size_t k = 0; k < rd->nwritten; k++) {
+        const struct kl_ks_written *w = &rd->written[k].w;
+        if (rd->written[k].installed || strcmp(w->path, path) != 0)
+            continue;
+        if (!w->appends || first == rd->nwritten) {
+            first = k;
+            pieces = 0;
+        }
+        certain &= w->certain;
+        alone = (!pieces || alone) && stands_alone(w->text);
+        pieces++;
+    }
+    if (!pieces)
+        return false;
+    if (!certain) {
+        missing(rd, u, "%pre makes it in a way that is not read");
+        return true;
+    }
+    struct kl_buf all KL_BUF_SCOPE = {0};
+    for (size_t k = first; k < rd->nwritten; k++) {
+        const struct kl_ks_written *w = &rd->written[k].w;
+        if (rd->written[k].installed || strcmp(w->path, path) != 0)
+            continue;
+        struct kl_ks_origin o = {.file = w->at.file, .line = w->text_line, .col = w->text_col + 1};
+        if (!w->text_line)
+            o.whole = w->at;
+        if (alone || pieces == 1)
+            include_text(rd, u, &o, w->text, strlen(w->text), out);
+        kl_buf_add(&all, w->text);
+    }
+    const struct kl_ks_origin o = {.whole = rd->written[first].w.at};
+    if (!alone && pieces > 1)
+        include_text(rd, u, &o, all.s, all.len, out);
     return true;
 }
 
@@ -325,10 +396,56 @@ static void expand(struct reader *rd, const struct units *in, const char *name, 
         out->list[out->n++] = *u;
         if (strcmp(u->c.name, name) != 0 || !may_include(rd, u))
             continue;
-        if (!include_file(rd, u, &more))
+        bool late = strcmp(name, "%include") == 0;
+        if (!(late && include_written(rd, u, &more)) && !include_file(rd, u, &more))
             missing(rd, u, "it is not at hand");
         expand(rd, &more, name, out);
     }
+}
+
+/* --- scripts -----------------------------------------------------------------------------------*/
+
+/* Whether a shell reads it: /bin/sh unless --interpreter says another. */
+static bool is_shell(const struct kl_ks_section *s)
+{
+    static const char *const shells[] = {"sh", "bash", "ksh", "dash", NULL};
+    const char *program = NULL;
+    for (size_t k = 0; k < s->n; k++)
+        if (kl_starts(s->args[k].text, "--interpreter="))
+            program = kl_arg_value(&s->args[k]);
+        else if (strcmp(s->args[k].text, "--interpreter") == 0 && k + 1 < s->n)
+            program = s->args[k + 1].text;
+    if (!program)
+        return true;
+    const char *slash = strrchr(program, '/');
+    for (const char *const *shell = shells; *shell; shell++)
+        if (strcmp(slash ? slash + 1 : program, *shell) == 0)
+            return true;
+    return false;
+}
+
+/* Of the sections with this name. */
+static void scripts(struct reader *rd, const char *name)
+{
+    for (size_t k = 0; rd->bodies && k < rd->k->nsections; k++) {
+        const struct kl_ks_section *s = &rd->k->sections[k];
+        const struct kl_script script = {.body = s->body,
+            .o = rd->bodies[k].o,
+            .line = rd->bodies[k].line,
+            .outside = s->outside,
+            .quiet = rd->bodies[k].own,
+            .section = k};
+        if (strcmp(s->name, name) == 0 && is_shell(s))
+            kl_script_read(rd->a, &script, rd->d, &rd->written, &rd->nwritten);
+    }
+}
+
+static void take_written(struct reader *rd)
+{
+    struct kl_kickstart *k = rd->k;
+    k->written = kl_alloc(rd->a, (rd->nwritten + 1) * sizeof *k->written);
+    for (; k->nwritten < rd->nwritten; k->nwritten++)
+        k->written[k->nwritten] = rd->written[k->nwritten].w;
 }
 
 /* --- the whole ---------------------------------------------------------------------------------*/
@@ -393,7 +510,11 @@ struct kl_kickstart *kl_kickstart_read(struct kl_arena *a, const char *text, siz
     rd.net = kl_ks_net_new(a, r, o.file, d);
     read_text(&rd, &t, &top);
     expand(&rd, &top, "%ksappend", &appended);
+    scripts(&rd, "%pre");
     expand(&rd, &appended, "%include", &all);
+    scripts(&rd, "%pre-install");
+    scripts(&rd, "%post");
+    take_written(&rd);
     take_commands(&rd, &all);
     finish(&rd);
     return rd.k;

@@ -205,3 +205,273 @@ bool kl_system_render(struct kl_arena *a, const struct kl_intent *i, const struc
     *nfiles = w.n;
     return true;
 }
+
+/* --- reading -----------------------------------------------------------------------------------*/
+
+void kl_not_understood(
+    struct kl_reader *r, unsigned line, unsigned col, size_t width, const char *fmt, ...)
+{
+    struct kl_buf b KL_BUF_SCOPE = {0};
+    va_list ap;
+    va_start(ap, fmt);
+    kl_buf_vaddf(&b, fmt, ap);
+    va_end(ap);
+    kl_diag(r->d, KL_NOTE, "not-understood", (struct kl_place){r->file, line, col, (unsigned)width},
+        NULL, "%s", kl_buf_text(&b));
+}
+
+bool kl_add_address(
+    struct kl_arena *a, struct kl_ip *ip, const char *text, int family, uint8_t without_prefix)
+{
+    struct kl_prefix p = {.len = without_prefix};
+    if (strchr(text, '/') ? !kl_prefix_parse(text, &p) : !kl_addr_parse(text, &p.addr))
+        return false;
+    if (p.addr.family != family)
+        return false;
+    ip->addresses = kl_grow(a, ip->addresses, ip->naddresses, sizeof *ip->addresses);
+    ip->addresses[ip->naddresses++] = p;
+    return true;
+}
+
+bool kl_add_dns(struct kl_arena *a, struct kl_addr **list, size_t *n, const char *text)
+{
+    struct kl_addr addr;
+    if (!kl_addr_parse(text, &addr))
+        return false;
+    for (size_t k = 0; k < *n; k++)
+        if (kl_addr_eq(&(*list)[k], &addr))
+            return true;
+    *list = kl_grow(a, *list, *n, sizeof **list);
+    (*list)[(*n)++] = addr;
+    return true;
+}
+
+void kl_add_word(struct kl_arena *a, const char ***list, size_t *n, const char *word)
+{
+    for (size_t k = 0; k < *n; k++)
+        if (strcmp((*list)[k], word) == 0)
+            return;
+    *list = kl_grow(a, *list, *n, sizeof **list);
+    (*list)[(*n)++] = word;
+}
+
+static void set_option(struct kl_arena *a, struct kl_link *l, const char *name, const char *value)
+{
+    for (size_t k = 0; k < l->noptions; k++)
+        if (strcmp(l->options[k].name, name) == 0) {
+            l->options[k].value = value;
+            return;
+        }
+    l->options = kl_grow(a, l->options, l->noptions, sizeof *l->options);
+    l->options[l->noptions++] = (struct kl_option){name, value};
+}
+
+bool kl_add_bond_option(struct kl_arena *a, struct kl_link *l, const char *name, const char *value)
+{
+    if (strcmp(name, "mode") == 0) {
+        int mode = kl_bond_mode(value);
+        if (mode >= 0)
+            l->mode = (uint8_t)mode;
+        return mode >= 0;
+    }
+    const struct kl_bond_option *o = kl_bond_option(name);
+    const char *expected, *canonical = o ? kl_bond_value(a, o, value, &expected) : NULL;
+    set_option(a, l, name, canonical ? canonical : value);
+    return canonical != NULL;
+}
+
+void kl_add_bridge_option(
+    struct kl_arena *a, struct kl_link *l, const char *name, const char *value)
+{
+    if (strcmp(name, "stp") == 0) {
+        bool on = strcmp(value, "yes") == 0 || strcmp(value, "true") == 0 ||
+                  strcmp(value, "on") == 0 || strcmp(value, "1") == 0;
+        value = on ? "yes" : "no";
+    }
+    set_option(a, l, name, value);
+}
+
+/* A controller or parent is named by interface or by UUID (NetworkManager 1.0 to 1.6 writes the
+ * UUID into MASTER: docs/boot-stages.md §4.1). */
+static const char *resolve(const struct kl_profile *list, size_t n, const char *name)
+{
+    for (size_t k = 0; name && k < n; k++)
+        if (list[k].link.name && kl_streq(list[k].uuid, name))
+            return list[k].link.name;
+    return name;
+}
+
+static struct kl_link *find_link(struct kl_intent *i, const char *name)
+{
+    return (struct kl_link *)kl_link_find(i, name);
+}
+
+static void join_port(
+    struct kl_reader *r, struct kl_intent *i, struct kl_profile *p, const char *controller)
+{
+    struct kl_link *over = find_link(i, controller);
+    if (!over || (over->kind != KL_BOND && over->kind != KL_BRIDGE)) {
+        r->file = p->link.at.file;
+        kl_not_understood(r, 0, 0, 0, "%s is a port of %s, which no file makes a bond or a bridge",
+            p->link.name, controller);
+        return;
+    }
+    kl_add_word(r->a, &over->ports, &over->nports, p->link.name);
+}
+
+/* Servers count on a link that uses their family, the search list on one that has an address. */
+static void join_servers(
+    struct kl_reader *r, struct kl_intent *i, const struct kl_profile *p, int family)
+{
+    char text[KL_ADDR_TEXT];
+    bool used = ip_of(&p->link, family)->method != KL_OFF;
+    for (size_t k = 0; k < p->ndns; k++) {
+        if (p->dns[k].family != family)
+            continue;
+        kl_addr_text(&p->dns[k], text);
+        r->file = p->link.at.file;
+        if (used)
+            kl_add_dns(r->a, &i->dns, &i->ndns, text);
+        else
+            kl_not_understood(r, 0, 0, 0,
+                "the name server %s is not used: %s has no address of its family", text,
+                p->link.name);
+    }
+    for (size_t k = 0; used && k < p->nsearch; k++)
+        kl_add_word(r->a, &i->search, &i->nsearch, p->search[k]);
+}
+
+/* Two profiles for one interface compete at boot (quirk 19). The one that is a port's, or that
+ * starts at boot, is taken. */
+static bool competes(struct kl_reader *r, struct kl_profile *list, size_t k)
+{
+    for (size_t o = 0; o < k; o++) {
+        struct kl_profile *first = &list[o], *second = &list[k];
+        if (!first->link.name || strcmp(first->link.name, second->link.name) != 0)
+            continue;
+        struct kl_diag *d = kl_diag(r->d, KL_WARNING, "two-profiles", second->link.at,
+            "delete one of the two: which one wins is not certain",
+            "two profiles for the interface %s", second->link.name);
+        d->also = first->link.at;
+        d->also_says = "the other one";
+        bool better =
+            (second->controller && !first->controller) || (second->at_boot && !first->at_boot);
+        if (better)
+            *first = *second;
+        return true;
+    }
+    return false;
+}
+
+struct kl_intent *kl_profiles_join(
+    struct kl_reader *r, struct kl_profile *list, size_t n, const char *hostname)
+{
+    struct kl_intent *i = kl_alloc(r->a, sizeof *i);
+    i->hostname = hostname;
+    for (size_t k = 0; k < n; k++)
+        if (competes(r, list, k))
+            list[k].link.name = NULL;
+    for (size_t k = 0; k < n; k++) {
+        struct kl_profile *p = &list[k];
+        if (!p->link.name)
+            continue;
+        if (!p->at_boot || p->controller)
+            p->link.ip4 = p->link.ip6 = (struct kl_ip){0};
+        if (p->link.kind == KL_VLAN)
+            p->link.parent = resolve(list, n, p->parent);
+        i->links = kl_grow(r->a, i->links, i->nlinks, sizeof *i->links);
+        i->links[i->nlinks++] = p->link;
+    }
+    for (size_t k = 0; k < n; k++) {
+        struct kl_profile *p = &list[k];
+        if (p->link.name && p->controller)
+            join_port(r, i, p, resolve(list, n, p->controller));
+    }
+    for (int family = 4; family <= 6; family += 2)
+        for (size_t k = 0; k < n; k++)
+            if (list[k].link.name)
+                join_servers(r, i, &list[k], family);
+    kl_intent_sort(i);
+    return i;
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static const char *first_line(struct kl_arena *a, const char *text)
+{
+    size_t n = strcspn(text, " \t\r\n");
+    return n ? kl_strndup(a, text, n) : NULL;
+}
+
+static void read_routes(
+    struct kl_reader *r, const struct kl_file *f, struct kl_profile *list, size_t n)
+{
+    const char *base = base_name(f->path);
+    const char *link = strchr(base, '-') + 1;
+    for (size_t k = 0; k < n; k++)
+        if (strcmp(list[k].link.name, link) == 0) {
+            kl_ifcfg_routes(r, f->text, &list[k].link);
+            return;
+        }
+    kl_not_understood(r, 0, 0, 0, "routes of %s, which no ifcfg file describes", link);
+}
+
+/* Places name the file by a copy in the arena: an intent outlives the diagnostics. */
+static const char *begin(struct kl_reader *r, const struct kl_file *f)
+{
+    kl_diags_source(r->d, f->path, f->text, strlen(f->text));
+    return kl_strdup(r->a, f->path);
+}
+
+enum file_kind { OTHER, HOSTNAME, KEYFILE, IFCFG, ROUTE4, ROUTE6 };
+
+/* By directory, where it is one that has files of one kind, else by name: an interface may be
+ * called route-x, or y.nmconnection. */
+static enum file_kind kind_of(const char *path)
+{
+    const char *base = base_name(path);
+    if (strstr(path, "/system-connections/"))
+        return KEYFILE;
+    if (!strstr(path, "/network-scripts/") && kl_ends(path, ".nmconnection"))
+        return KEYFILE;
+    return strcmp(base, "hostname") == 0 ? HOSTNAME
+           : kl_starts(base, "ifcfg-")   ? IFCFG
+           : kl_starts(base, "route-")   ? ROUTE4
+           : kl_starts(base, "route6-")  ? ROUTE6
+                                         : OTHER;
+}
+
+struct kl_intent *kl_system_parse(struct kl_arena *a, const struct kl_file *files, size_t nfiles,
+    const struct kl_release *rel, struct kl_diags *d)
+{
+    (void)rel; /* the newest NetworkManager of EL9 still reads ifcfg files: the names decide */
+    struct kl_reader r = {.a = a, .d = d};
+    struct kl_profile *list = NULL, p;
+    const char *hostname = NULL;
+    size_t n = 0;
+    for (size_t k = 0; k < nfiles; k++) {
+        enum file_kind kind = kind_of(files[k].path);
+        if (kind == ROUTE4 || kind == ROUTE6)
+            continue; /* once all links are known */
+        r.file = begin(&r, &files[k]);
+        if (kind == HOSTNAME)
+            hostname = first_line(a, files[k].text);
+        else if (kind == OTHER)
+            kl_not_understood(&r, 0, 0, 0, "no file of NetworkManager's or initscripts'");
+        else if ((kind == IFCFG ? kl_ifcfg_read : kl_keyfile_read)(&r, files[k].text, &p)) {
+            list = kl_grow(a, list, n, sizeof *list);
+            list[n++] = p;
+        }
+    }
+    for (enum file_kind kind = ROUTE4; kind <= ROUTE6; kind++) /* IPv4's first, as in keyfiles */
+        for (size_t k = 0; k < nfiles; k++)
+            if (kind_of(files[k].path) == kind) {
+                r.file = begin(&r, &files[k]);
+                read_routes(&r, &files[k], list, n);
+            }
+    return kl_profiles_join(&r, list, n, hostname);
+}

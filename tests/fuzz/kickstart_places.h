@@ -4,6 +4,7 @@
 
 #include "stage/read.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -318,6 +318,214 @@ static void hostnames(void **state)
     done(&x);
 }
 
+/* --- scripts -----------------------------------------------------------------------------------*/
+
+/* What a script writes, a line each: whether it is certain ('!' or '?'), '+' when it appends, where
+ * its text begins in the script (LINE:COL or -), the path, and the text. */
+static const char *written(const struct reading *x)
+{
+    struct kl_buf b KL_BUF_SCOPE = {0};
+    for (size_t k = 0; k < x->k->nwritten; k++) {
+        const struct kl_ks_written *w = &x->k->written[k];
+        kl_buf_addf(&b, "%c%s", w->certain ? '!' : '?', w->appends ? "+" : "");
+        if (w->text_line)
+            kl_buf_addf(&b, "%u:%u", w->text_line - 1, w->text_col);
+        else
+            kl_buf_addc(&b, '-');
+        kl_buf_addf(&b, " %s \"%s\"|", w->path, w->text);
+    }
+    return kl_strdup(x->a, kl_buf_text(&b));
+}
+
+static const struct script {
+    const char *body, *written;
+} scripts[] = {
+    /* here-documents */
+    {"cat > /f <<EOF\na\nb\nEOF\n", "!2:0 /f \"a\nb\n\"|"},
+    {"cat <<EOF >/f\na\nEOF\n", "!2:0 /f \"a\n\"|"},
+    {"cat >>/f <<'EOF'\n$a\nEOF\necho x\n", "!+2:0 /f \"$a\n\"|"},
+    {"cat > /f <<\"E F\"\n`a`\nE F\n", "!2:0 /f \"`a`\n\"|"},
+    {"cat > /f <<\\EOF\n$(a)\nEOF\n", "!2:0 /f \"$(a)\n\"|"},
+    {"cat > /f <<EOF\n$(date)\nEOF\n", "?2:0 /f \"$(date)\n\"|"},
+    {"cat > /f <<EOF\n$a ${b}\nEOF\n", "?2:0 /f \"$a ${b}\n\"|"},
+    {"cat > /f <<EOF\n\\$a \\\\ \\x\nEOF\n", "!- /f \"$a \\ \\x\n\"|"},
+    {"if=eth0\ncat > /f-$if <<EOF\nDEVICE=${if}\nEOF\n", "!- /f-eth0 \"DEVICE=eth0\n\"|"},
+    {"cat > /f <<-EOF\n\ta\n\tEOF\n", "!- /f \"a\n\"|"},
+    {"cat > /f <<-EOF\na\n\tEOF\n", "!2:0 /f \"a\n\"|"},
+    {"cat > /f <<EOF\na\n", "?2:0 /f \"a\n\"|"},
+    {"cat > /f <<A; cat > /g <<B\na\nA\nb\nB\necho c >/h\n",
+        "!2:0 /f \"a\n\"|!4:0 /g \"b\n\"|!6:5 /h \"c\n\"|"},
+    {"cat > /f <<A &&\na\nA\necho b >/g\n", "!2:0 /f \"a\n\"|!4:5 /g \"b\n\"|"},
+    {"cat > /f <<EOF\r\na\r\nEOF\r\necho b > /g\r\n", "!2:0 /f \"a\n\"|!4:5 /g \"b\n\"|"},
+    {"tee /f <<EOF\na\nEOF\n", "!2:0 /f \"a\n\"|"},
+    {"cat <<EOF | tee -a /f > /dev/null\na\nEOF\n", "!+2:0 /f \"a\n\"|"},
+    {"cat <<< 'a b' > /f\n", "!1:9 /f \"a b\n\"|"},
+    {"bash <<EOF\necho a > /f\nEOF\n", ""},
+    /* echo and printf */
+    {"echo SLAVE=yes >> /f", "!+1:5 /f \"SLAVE=yes\n\"|"},
+    {"echo \"SLAVE=yes\" >> /f", "!+1:6 /f \"SLAVE=yes\n\"|"},
+    {"  echo 'a  b' > /f", "!1:8 /f \"a  b\n\"|"},
+    {"echo a b c > /f", "!1:5 /f \"a b c\n\"|"},
+    {"echo a   b > /f", "!- /f \"a b\n\"|"},
+    {"echo a \"b\" > /f", "!- /f \"a b\n\"|"},
+    {"echo -n a > /f", "!1:8 /f \"a\"|"},
+    {"echo -e 'a\\nb' > /f", "!- /f \"a\nb\n\"|"},
+    {"echo 'a\\nb' > /f", "!1:6 /f \"a\\nb\n\"|"},
+    {"echo \"a\nb\" > /f", "!- /f \"a\nb\n\"|"},
+    {"echo a > /f 2>&1", "!1:5 /f \"a\n\"|"},
+    {"> /f echo a", "!1:10 /f \"a\n\"|"},
+    {"echo a 1> /f", "!1:5 /f \"a\n\"|"},
+    {"echo a 2> /f", ""},
+    {"echo a >&2", ""},
+    {"echo a > /dev/tty1", ""},
+    {"echo $(date) > /f", "?1:5 /f \"$(date)\n\"|"},
+    {"echo * > /f", "?1:5 /f \"*\n\"|"},
+    {"printf 'a=%s\\n' 1 2 > /f", "!- /f \"a=1\na=2\n\"|"},
+    {"printf '%5s' x > /f", "?- /f \"%5s\"|"},
+    {": > /f", "!- /f \"\"|"},
+    {"ip a > /f", "?- /f \"\"|"},
+    {"echo a # > /f\n# echo b > /g", ""},
+    {"echo a \\\n  > /f", "!1:5 /f \"a\n\"|"},
+    /* groups */
+    {"{ echo a; echo b; } > /f", "!- /f \"a\nb\n\"|"},
+    {"{\n echo a\n} >> /f", "!+2:6 /f \"a\n\"|"},
+    {"(\necho a > /f\n) 2>&1 | tee /log", "!2:5 /f \"a\n\"|!- /log \"\"|"},
+    {"{ echo a; if b; then echo c; fi; } > /f", "?- /f \"a\nc\n\"|"},
+    /* what decides whether it runs */
+    {"if [ -d /x ]; then\necho a > /f\nelse\necho b > /g\nfi\necho c > /h",
+        "?2:5 /f \"a\n\"|?4:5 /g \"b\n\"|!6:5 /h \"c\n\"|"},
+    {"test -e /x && echo a > /f", "?1:19 /f \"a\n\"|"},
+    {"mkdir -p /x && echo a > /f || echo b > /g", "!1:20 /f \"a\n\"|?1:35 /g \"b\n\"|"},
+    {"while read x; do echo $x > /f; done < /g", "?1:22 /f \"$x\n\"|"},
+    {"case $x in a) echo a > /f ;; b|c) echo b > /g; esac\necho c > /h",
+        "?1:19 /f \"a\n\"|?1:39 /g \"b\n\"|!2:5 /h \"c\n\"|"},
+    {"f() { echo a > /f; }\nfunction g {\necho b > /g\n}\necho c > /h",
+        "?1:11 /f \"a\n\"|?3:5 /g \"b\n\"|!5:5 /h \"c\n\"|"},
+    {"exit 0\necho a > /f", ""},
+    {"[ -e /x ] && exit 0\necho a > /f", "!2:5 /f \"a\n\"|"},
+    {"[[ $a > $b ]]\necho a > /f", "!2:5 /f \"a\n\"|"},
+    {"((a > b))\nx=$((1 > 2))\necho a > /f", "!3:5 /f \"a\n\"|"},
+    {"done\necho a > /f", "?2:5 /f \"a\n\"|"},
+    /* loops over words */
+    {"for i in 1 2; do\necho SLAVE=yes >> /f$i\ndone",
+        "!+2:5 /f1 \"SLAVE=yes\n\"|!+2:5 /f2 \"SLAVE=yes\n\"|"},
+    {"l='a b'\nfor i in $l; do cat > /$i <<E\n$i\nE\ndone", "!- /a \"a\n\"|!- /b \"b\n\"|"},
+    {"for i in /sys/*; do echo a > /f; done", "?1:25 /f \"a\n\"|"},
+    {"for i in a b; do\nfor j in 1 2; do echo $i$j; done; done > /f",
+        "!- /f \"a1\na2\nb1\nb2\n\"|"},
+    /* variables */
+    {"D=/etc; F=\"$D/f\"\necho a > \"$F\"", "!2:5 /etc/f \"a\n\"|"},
+    {"export D=/etc\necho a > ${D}/f", "!2:5 /etc/f \"a\n\"|"},
+    {"D=`pwd`\necho a > $D/f", "?2:5 /$D/f \"a\n\"|"},
+    {"D=/a\nif x; then D=/b; fi\necho a > $D/f", "?3:5 /$D/f \"a\n\"|"},
+    {"D=/a\nread D\necho a > $D/f", "?3:5 /$D/f \"a\n\"|"},
+    {"D=/a\n. /tmp/x\necho a > $D/f", "?3:5 /$D/f \"a\n\"|"},
+    {"A=(1 2)\necho a > /f", "!2:5 /f \"a\n\"|"},
+    {"D=/a cmd\necho a > $D/f", "?2:5 /$D/f \"a\n\"|"},
+    /* where the shell is */
+    {"cd /etc//x/\necho a > f", "!2:5 /etc/x/f \"a\n\"|"},
+    {"cd $x\necho a > f", "?2:5 f \"a\n\"|"},
+    {"(cd /x)\ncd /etc || exit 1\necho a > ./f", "!3:5 /etc/f \"a\n\"|"},
+    {"exec > /root/log 2>&1\nexec < /dev/tty3 > >(tee /x)\necho a >| /f",
+        "?- /root/log \"\"|!3:5 /f \"a\n\"|"},
+    /* what is not read */
+    {"sed -i s/a/b/ /etc/sysconfig/network-scripts/ifcfg-eth0\nsed s/a/b/ /x\nmv /x /y",
+        "?- /etc/sysconfig/network-scripts/ifcfg-eth0 \"\"|"},
+};
+
+static void what_scripts_write(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < sizeof scripts / sizeof *scripts; k++) {
+        struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
+        struct reading x = read_ks(kl_sprintf(
+            a, "%%post\n%s%s%%end\n", scripts[k].body, kl_ends(scripts[k].body, "\n") ? "" : "\n"));
+        if (strcmp(written(&x), scripts[k].written) != 0)
+            fail_msg(
+                "%s\nwanted %s\n   got %s\n", scripts[k].body, scripts[k].written, written(&x));
+        for (size_t w = 0; w < x.k->nwritten; w++) {
+            const struct kl_ks_written *f = &x.k->written[w];
+            size_t n = strcspn(f->text, "\n");
+            struct kl_place at = {"a.ks", f->text_line, f->text_col + 1, (unsigned)n};
+            shown(&x, f->at);
+            if (f->text_line && memcmp(shown(&x, at), f->text, n) != 0)
+                fail_msg("%s: its text is not at %u:%u", scripts[k].body, at.line, at.col);
+        }
+        done(&x);
+    }
+}
+
+static void where_scripts_run(void **state)
+{
+    (void)state;
+    static const struct script cases[] = {
+        {"%pre\necho a > /mnt/sysimage/f\necho b > /tmp/g\n%end\n",
+            "!1:5 /f \"a\n\"|!2:5 /tmp/g \"b\n\"|"},
+        {"%post --nochroot\necho a > /mnt/sysroot//f\n%end\n", "!1:5 /f \"a\n\"|"},
+        {"%post --nochroot\necho a > $ANA_INSTALL_PATH/f\n%end\n", "!1:5 /f \"a\n\"|"},
+        {"%post\necho a > /mnt/sysimage/f\n%end\n", "!1:5 /mnt/sysimage/f \"a\n\"|"},
+        {"%post --interpreter=/usr/bin/python3\necho a > /f\n%end\n", ""},
+        {"%post --interpreter /bin/bash\necho a > /f\n%end\n", "!1:5 /f \"a\n\"|"},
+        {"%onerror\necho a > /f\n%end\n%packages\necho a > /f\n%end\n", ""},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct reading x = read_ks(cases[k].body);
+        assert_string_equal(written(&x), cases[k].written);
+        done(&x);
+    }
+}
+
+/* A file that %pre writes is included as it stands there. */
+static void what_pre_writes_is_included(void **state)
+{
+    (void)state;
+    static const char head[] = "%include /tmp/net.ks\n";
+    static const struct {
+        const char *pre, *shown; /* of the VLAN's address */
+        unsigned line;
+    } cases[] = {
+        {"cat > /tmp/net.ks <<EOF\n# it\nnetwork --device=eth0 --ipv6=2001:db8::1\nEOF\n",
+            "2001:db8::1", 5},
+        {"echo \"network --device=eth0 --ipv6=2001:db8::1\" > /tmp/net.ks\n", "2001:db8::1", 3},
+        {"d=eth0\necho \"network --device=$d --ipv6=2001:db8::1\" > /tmp/net.ks\n",
+            "echo \"network --device=$d --ipv6=2001:db8::1\" > /tmp/net.ks", 4},
+        {"echo '# it' > /tmp/net.ks\necho network --device=eth0 --ipv6=2001:db8::1 >> "
+         "/tmp/net.ks\n",
+            "2001:db8::1", 4},
+        {"echo x > /tmp/net.ks\necho 'network --device=eth0 --ipv6=2001:db8::1' > /tmp/net.ks\n",
+            "2001:db8::1", 4},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
+        struct reading x = read_ks(kl_sprintf(a, "%s%%pre\n%s%%end\n", head, cases[k].pre));
+        codes(&x, "");
+        struct kl_place at = kl_intent_said(x.k->network, "eth0", "addresses6");
+        assert_int_equal(at.line, cases[k].line);
+        assert_string_equal(shown(&x, at), cases[k].shown);
+        assert_string_equal(x.k->commands[1].from, "/tmp/net.ks");
+        done(&x);
+    }
+}
+
+static void what_pre_may_write_is_not(void **state)
+{
+    (void)state;
+    static const char *const others[] = {"/tmp/net.ks", "network --device=eth9\n", NULL};
+    static const char *const cases[] = {
+        "if x; then echo network > /tmp/net.ks; fi\n",
+        "echo \"network --device=$(ls)\" > /tmp/net.ks\n",
+        "ip a > /tmp/net.ks\n",
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
+        struct reading x = read_with(
+            kl_sprintf(a, "%%include /tmp/net.ks\n%%pre\n%s%%end\n", cases[k]), "rhel-9.6", others);
+        codes(&x, "include-missing");
+        assert_int_equal(x.k->network->nlinks, 0);
+        done(&x);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -330,6 +538,10 @@ int main(void)
         cmocka_unit_test(where_facts_are_said),
         cmocka_unit_test(where_it_is_not_said),
         cmocka_unit_test(hostnames),
+        cmocka_unit_test(what_scripts_write),
+        cmocka_unit_test(where_scripts_run),
+        cmocka_unit_test(what_pre_writes_is_included),
+        cmocka_unit_test(what_pre_may_write_is_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
