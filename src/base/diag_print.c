@@ -161,7 +161,8 @@ static void print_note(
         if (used + width > ROOM && word != text) {
             fprintf(out, "\n%*s", GUTTER, "");
             word += blanks;
-            used = blanks = 0;
+            blanks = 0;
+            used = 0;
         }
         used += show_part(out, word, 0, blanks + bytes);
         word += blanks + bytes;
