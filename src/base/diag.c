@@ -37,9 +37,17 @@ void kl_diags_free(struct kl_diags *d)
     free(d);
 }
 
+static struct source *find_source(const struct kl_diags *d, const char *name)
+{
+    return name ? (struct source *)kl_names_get(&d->sources, name) : NULL;
+}
+
 const char *kl_diags_source(struct kl_diags *d, const char *file, const char *text, size_t len)
 {
-    struct source *s = kl_alloc(d->arena, sizeof *s);
+    struct source *s = find_source(d, file);
+    if (s && s->len == len && memcmp(s->text, text, len) == 0)
+        return s->name; /* several installs share a file */
+    s = kl_alloc(d->arena, sizeof *s);
     s->name = kl_strdup(d->arena, file);
     s->text = kl_strndup(d->arena, text, len);
     s->len = len;
@@ -124,11 +132,6 @@ size_t kl_diags_count(const struct kl_diags *d, enum kl_severity at_least)
 const struct kl_diag *kl_diags_at(const struct kl_diags *d, size_t i)
 {
     return i < d->n ? d->list[i] : NULL;
-}
-
-static struct source *find_source(const struct kl_diags *d, const char *name)
-{
-    return name ? (struct source *)kl_names_get(&d->sources, name) : NULL;
 }
 
 bool kl_diags_knows(const struct kl_diags *d, const char *file)

@@ -63,11 +63,17 @@ const struct kl_code kl_codes[] = {
     {"first-line-only", WITHIN, "only the first network command reaches the initrd",
         "Without ip= on the kernel line the initrd translates the first network command "
         "of the kickstart, and no other."},
+    {"kickstart-value", WITHIN, "a network command has a value that does not fit",
+        "The installer ignores the value or stops. The message says what is expected."},
     {"label-missing", WITHIN, "the default names no label",
         "PXELINUX takes a name that is no LABEL for the name of a kernel, and loads that file."},
     {"literal-unbracketed", WITHIN, "an IPv6 address needs brackets here",
         "Where colons part fields, or a port may follow, an IPv6 address stands in "
         "brackets."},
+    {"network-twice", WITHIN, "two network commands describe one device",
+        "Which of the two counts differs by release. Leave one."},
+    {"noipv4-ignored", WITHIN, "--noipv4 leaves DHCP on in this release",
+        "EL7.0 to 7.2 write BOOTPROTO=dhcp all the same. Set BOOTPROTO=none in %post."},
     {"option-deprecated", WITHIN, "an option that will not be read for long",
         "It works in this release."},
     {"option-ignored", WITHIN, "an option that nobody reads", "It does nothing in this release."},
@@ -83,8 +89,19 @@ const struct kl_code kl_codes[] = {
     {"ports-missing", WITHIN, "bond= names no ports",
         "The initrd then takes eth0 and eth1 (dracut) or eth0 (NetworkManager), whether they "
         "exist or not."},
+    {"reservation-ignored", WITHIN, "a reservation that the DHCP server does not look at",
+        "Kea looks at the reservations outside subnets only where reservations-global is true, and "
+        "not at those of a subnet where reservations-in-subnet is false. The machine is then "
+        "served "
+        "as any unknown one. Turn the parameter on, or move the reservation."},
+    {"section-unended", WITHIN, "a section of the kickstart has no %end",
+        "Since EL6 every section must end with a line %end; the installer stops where it is "
+        "missing."},
     {"separator-wrong", WITHIN, "fields or values are parted by the wrong character",
         "The whole is taken for one value, which nobody understands."},
+    {"static-without-ip", WITHIN, "--bootproto=static without --ip",
+        "Where only IPv6 is meant, write --noipv4 instead: NetworkManager of EL7 refuses a profile "
+        "whose IPv4 is static and has no address."},
     {"translation-broken", WITHIN,
         "what the initrd makes of the network command is not what it says",
         "The initrd turns the first network command into dracut arguments, and loses or "
@@ -103,6 +120,9 @@ const struct kl_code kl_codes[] = {
         "The stage stops when it wants to fetch it."},
     {"cannot-read", READING, "a file or directory cannot be read",
         "Nothing in it was checked. Look at its name, who may read it, and its size."},
+    {"cannot-write", READING, "a file could not be mended",
+        "--fix writes a file whole or not at all: not when it changed since it was read, is no "
+        "regular file, may not be written, or its owner and mode could not be kept."},
     {"include-loop", READING, "files include each other, or too many",
         "A loader that includes a file which is being read already never comes to an end."},
     {"include-missing", READING, "a file that is included is not at hand",
@@ -118,26 +138,6 @@ const struct kl_code kl_codes[] = {
         "certain, and so does the .treeinfo of the tree."},
     {"text-unended", READING, "a help text has no end",
         "TEXT HELP lasts until ENDTEXT: the labels below it are lost to the loader."},
-    {"kickstart-value", WITHIN, "a network command has a value that does not fit",
-        "The installer ignores the value or stops. The message says what is expected."},
-    {"network-twice", WITHIN, "two network commands describe one device",
-        "Which of the two counts differs by release. Leave one."},
-    {"noipv4-ignored", WITHIN, "--noipv4 leaves DHCP on in this release",
-        "EL7.0 to 7.2 write BOOTPROTO=dhcp all the same. Set BOOTPROTO=none in %post."},
-    {"section-unended", WITHIN, "a section of the kickstart has no %end",
-        "Since EL6 every section must end with a line %end; the installer stops where it is "
-        "missing."},
-    {"static-without-ip", WITHIN, "--bootproto=static without --ip",
-        "Where only IPv6 is meant, write --noipv4 instead: NetworkManager of EL7 refuses a profile "
-        "whose IPv4 is static and has no address."},
-    {"reservation-ignored", WITHIN, "a reservation that the DHCP server does not look at",
-        "Kea looks at the reservations outside subnets only where reservations-global is true, and "
-        "not at those of a subnet where reservations-in-subnet is false. The machine is then "
-        "served "
-        "as any unknown one. Turn the parameter on, or move the reservation."},
-    {"cannot-write", READING, "a file could not be mended",
-        "--fix writes a file whole or not at all: not when it changed since it was read, is no "
-        "regular file, may not be written, or its owner and mode could not be kept."},
     {NULL, NULL, NULL, NULL},
 };
 

@@ -32,7 +32,7 @@ bool kl_line_has_ip(const struct kl_case *c);
 bool kl_line_is_open(const struct kl_case *c);
 /* A word of the line (the last), or NULL; also where there is no line. */
 const struct kl_arg *kl_line_word(const struct kl_case *c, const char *key);
-const char *kl_line_value(const struct kl_case *c, const char *key); /* or NULL */
+const char *kl_reach_line_value(const struct kl_case *c, const char *key); /* or NULL */
 /* BOOTIF= is on the line when it is booted, and the initrd heeds it. */
 bool kl_line_has_bootif(const struct kl_case *c);
 bool kl_is_legacy(const struct kl_case *c);

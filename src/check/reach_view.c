@@ -11,7 +11,7 @@ const struct kl_arg *kl_line_word(const struct kl_case *c, const char *key)
     return c->line ? kl_cmdline_last(c->line, key, NULL) : NULL;
 }
 
-const char *kl_line_value(const struct kl_case *c, const char *key)
+const char *kl_reach_line_value(const struct kl_case *c, const char *key)
 {
     const struct kl_arg *w = kl_line_word(c, key);
     return w ? kl_arg_value(w) : NULL;
@@ -35,7 +35,7 @@ static bool is_off(const char *value)
 bool kl_line_has_bootif(const struct kl_case *c)
 {
     bool adds = c->entry && c->entry->adds_bootif;
-    return (adds || kl_line_word(c, "BOOTIF")) && !is_off(kl_line_value(c, "rd.bootif"));
+    return (adds || kl_line_word(c, "BOOTIF")) && !is_off(kl_reach_line_value(c, "rd.bootif"));
 }
 
 /* Cuts a value at the colons outside brackets; returns how many fields there are. */
@@ -58,11 +58,24 @@ static size_t fields(struct kl_arena *a, const char *s, const char **out, size_t
 
 enum { FIELDS = 8, LONG_FORM = 5 };
 
+/* IFACE:METHOD, with MTU and MAC behind it or not; nothing else has letters alone in its second
+ * field, where the long form has its peer. */
+static bool is_short_form(const char *second)
+{
+    static const char *const methods[] = {"dhcp", "on", "any", "dhcp6", "auto6", "either6", "auto",
+        "none", "off", "link6", "single-dhcp", NULL};
+    for (const char *const *m = methods; *m; m++)
+        if (strcmp(second, *m) == 0)
+            return true;
+    return false;
+}
+
 const char *kl_ip_interface(const struct kl_case *c, const struct kl_arg *ip)
 {
     const char *f[FIELDS], *value = kl_arg_value(ip);
     size_t n = fields(c->a, value ? value : "", f, FIELDS);
-    const char *name = n >= 6 ? f[5] : n >= 2 && n < LONG_FORM ? f[0] : "";
+    bool is_short = n >= 2 && (n < LONG_FORM || is_short_form(f[1]));
+    const char *name = is_short ? f[0] : n >= 6 ? f[5] : "";
     return *name ? name : "*";
 }
 
@@ -180,8 +193,8 @@ static void legacy_tries(const struct kl_case *c, const struct kl_intent *i, str
 {
     if (kl_link_has_ip(l) || kl_link_controller(i, l->name))
         return;
-    bool is_boot = kl_streq(kl_line_value(c, "bootdev"), l->name) ||
-                   kl_streq(kl_line_value(c, "ksdevice"), l->name);
+    bool is_boot = kl_streq(kl_reach_line_value(c, "bootdev"), l->name) ||
+                   kl_streq(kl_reach_line_value(c, "ksdevice"), l->name);
     bool early = c->release->engine == KL_ENGINE_DRACUT_033A && l->kind != KL_ETHERNET &&
                  !is_parent(i, l->name);
     if (is_boot || early)
@@ -191,7 +204,7 @@ static void legacy_tries(const struct kl_case *c, const struct kl_intent *i, str
 /* The NIC that booted is one more link, unless the ip= that names none is for it. */
 static void add_bootif(const struct kl_case *c, struct kl_intent *i)
 {
-    const char *value = kl_line_value(c, "BOOTIF");
+    const char *value = kl_reach_line_value(c, "BOOTIF");
     bool is_read = value && !strpbrk(value, "${}<>@%");
     if (!kl_line_has_bootif(c) || is_read || kl_link_find(i, "*"))
         return;

@@ -128,9 +128,9 @@ static void add_source(struct list *l, const char *effect, bool proxied);
  * parse-kickstart makes of it; inst.proxy= from 9.3 on (rhbz 2177219). */
 static bool has_proxy(const struct kl_case *c)
 {
-    if (kl_line_value(c, "proxy"))
+    if (kl_reach_line_value(c, "proxy"))
         return true;
-    return kl_line_value(c, "inst.proxy") && kl_release_since(c->release, 9, 3);
+    return kl_reach_line_value(c, "inst.proxy") && kl_release_since(c->release, 9, 3);
 }
 
 static bool ks_has_proxy(const struct kl_case *c)
@@ -286,7 +286,7 @@ static void add_commands(struct list *l, bool proxied)
 size_t kl_wanted_installer(const struct kl_case *c, struct kl_wanted **out)
 {
     struct list l = {.c = c};
-    bool proxied = kl_line_value(c, "inst.proxy") || kl_line_value(c, "proxy");
+    bool proxied = kl_reach_line_value(c, "inst.proxy") || kl_reach_line_value(c, "proxy");
     bool repo =
         kl_line_word(c, "inst.repo") || kl_line_word(c, "repo") || kl_line_word(c, "method");
     if (c->line) {

@@ -158,11 +158,6 @@ enum kl_severity kl_line_capped(const struct kl_line *l, enum kl_severity severi
     return !l->c->release_given && severity == KL_ERROR ? KL_WARNING : severity;
 }
 
-const char *kl_line_for(const struct kl_line *l)
-{
-    return l->c->release_given ? "" : kl_sprintf(l->a, "for %s: ", l->release);
-}
-
 void kl_line_edit(const struct kl_line *l, struct kl_diag *one, const struct kl_arg *w, size_t from,
     size_t len, const char *text)
 {
@@ -223,7 +218,10 @@ void kl_rules_line(const struct kl_case *c, struct kl_diags *d)
 {
     if (!c->line || !c->line->n || is_foreign(c->line))
         return;
-    struct kl_line l = {.c = c, .a = c->a, .d = d, .release = kl_release_name(c->a, c->release)};
+    const char *release = kl_release_name(c->a, c->release);
+    struct kl_line l = {.c = c, .a = c->a, .d = d, .release = release};
+    if (!c->release_given)
+        l.release = kl_sprintf(c->a, "%s (inferred)", release);
     kl_line_options(&l);
     kl_line_parts(&l);
     kl_line_bonds(&l);

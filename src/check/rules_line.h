@@ -16,7 +16,7 @@ struct kl_line {
     const struct kl_case *c;
     struct kl_arena *a;
     struct kl_diags *d;
-    const char *release; /* for people: "rhel-9.4" */
+    const char *release; /* for people: "rhel-9.4", "rhel-9.4 (inferred)" */
 };
 
 /* A part of a word: `len` bytes from byte `from` on. */
@@ -44,8 +44,6 @@ bool kl_line_is_group(const char *s);
 
 /* At most a warning where the release is not given, but inferred. */
 enum kl_severity kl_line_capped(const struct kl_line *l, enum kl_severity severity);
-/* "" or "for rhel-9.4 (its kernel's path): ", for what holds in some releases only. */
-const char *kl_line_for(const struct kl_line *l);
 
 /* An edit within a word: nothing when the word does not stand there as it is. */
 void kl_line_edit(const struct kl_line *l, struct kl_diag *one, const struct kl_arg *w, size_t from,

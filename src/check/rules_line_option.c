@@ -31,6 +31,12 @@ static bool has_prefixes(const struct kl_cmdline *line)
     return false;
 }
 
+/* The prefix is known to be read: EL6 has no part in this. */
+static bool is_certain(const struct kl_line *l)
+{
+    return l->c->release_given || l->c->release_from || has_prefixes(l->c->line);
+}
+
 static void needs_prefix(const struct kl_line *l, const struct kl_arg *w, const char *key,
     const struct kl_option_verdict *v)
 {
@@ -43,12 +49,12 @@ static void needs_prefix(const struct kl_line *l, const struct kl_arg *w, const 
     struct kl_diag *one =
         kl_diag(l->d, kl_line_capped(l, ks ? KL_ERROR : KL_WARNING), "option-needs-prefix",
             kl_arg_place(w, 0, strlen(key)), kl_diag_text(l->d, "write %s", instead),
-            "%s%s ignores '%s': the installer's options begin "
+            "%s ignores '%s': the installer's options begin "
             "with 'inst.' there",
-            kl_line_for(l), l->release, key);
+            l->release, key);
     if (ks)
         kl_diag_effect(l->d, one, "initrd: no kickstart is fetched: the installer asks a person");
-    if (kl_ends(instead, key))
+    if (kl_ends(instead, key) && is_certain(l))
         kl_line_edit(l, one, w, 0, 0, kl_strndup(l->a, instead, strlen(instead) - strlen(key)));
 }
 
@@ -60,9 +66,8 @@ static void deprecated(const struct kl_line *l, const struct kl_arg *w, const ch
         return;
     struct kl_diag *one = kl_diag(l->d, KL_NOTE, "option-deprecated",
         kl_arg_place(w, 0, strlen(key)), instead ? kl_diag_text(l->d, "write %s", instead) : NULL,
-        "%s%s still reads '%s', and warns that later releases do not", kl_line_for(l), l->release,
-        key);
-    if (instead && kl_ends(instead, key) && (l->c->release_given || has_prefixes(l->c->line)))
+        "%s still reads '%s', and warns that later releases do not", l->release, key);
+    if (instead && kl_ends(instead, key) && is_certain(l))
         kl_line_edit(l, one, w, 0, 0, kl_strndup(l->a, instead, strlen(instead) - strlen(key)));
 }
 
@@ -75,8 +80,7 @@ static void not_here(const struct kl_line *l, const struct kl_arg *w, const char
                        : removed  ? "leave it out"
                                   : "leave it out, or install a later release";
     kl_diag(l->d, KL_WARNING, removed ? "option-removed" : "option-too-new",
-        kl_arg_place(w, 0, strlen(key)), hint, "%s%s does not read '%s'%s%s", kl_line_for(l),
-        l->release, key,
+        kl_arg_place(w, 0, strlen(key)), hint, "%s does not read '%s'%s%s", l->release, key,
         !since    ? ""
         : removed ? ": it was read until "
                   : ": it is read from ",

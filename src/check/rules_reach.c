@@ -80,7 +80,7 @@ static void check_wanted(struct rule *r, const struct kl_view *v, const struct k
             v->stage, w->effect);
     else if (v->partly)
         kl_diag_effect(r->d, one,
-            "%s: %s, unless an interface that the texts at hand do not mention leads there",
+            "%s: %s, unless what is not at hand, a kernel line or another interface, leads there",
             v->stage, w->effect);
     else
         kl_diag_effect(r->d, one, "%s: %s", v->stage, w->effect);

@@ -13,7 +13,7 @@
 
 static unsigned seconds(const struct kl_case *c, const char *key, unsigned otherwise)
 {
-    const char *value = kl_line_value(c, key);
+    const char *value = kl_reach_line_value(c, key);
     unsigned long n;
     return value && kl_number(value, 100000, &n) ? (unsigned)n : otherwise;
 }
@@ -77,7 +77,7 @@ static bool is_told_nothing(const struct kl_case *c)
 {
     static const char *const tells[] = {
         "bond", "bridge", "vlan", "team", "bootdev", "ibft", "netroot", NULL};
-    const char *ksdevice = kl_line_value(c, "ksdevice");
+    const char *ksdevice = kl_reach_line_value(c, "ksdevice");
     if (!c->line || !c->initrd || kl_line_is_open(c) || kl_line_has_bootif(c))
         return false;
     if (ksdevice && strcmp(ksdevice, "link") != 0)
@@ -227,7 +227,7 @@ static void check_bonds(const struct kl_case *c, struct kl_diags *d)
 /* anaconda takes the first interface, by name, that has a link. */
 static void check_devices(const struct kl_case *c, struct kl_diags *d)
 {
-    const char *ksdevice = kl_line_value(c, "ksdevice");
+    const char *ksdevice = kl_reach_line_value(c, "ksdevice");
     size_t nics = known_nics(c);
     for (size_t k = 0; c->ks && nics > 1 && k < c->ks->ncommands; k++) {
         const struct kl_ks_command *n = &c->ks->commands[k];

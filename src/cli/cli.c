@@ -14,6 +14,25 @@ const struct kl_command kl_commands[] = {
         "options:\n"
         "      --list           who is armed, and since when\n",
         kl_cmd_arm},
+    {"check", "[PATH...]",
+        "Say where the stages of a boot disagree: of files as they are, or of the inventory",
+        "PATH is a file or a directory: PXELINUX, GRUB and iPXE configurations, kickstarts, ifcfg\n"
+        "files, keyfiles, DHCP reservations, kernel lines; they are told apart by their content.\n"
+        "Without one, what the inventory renders is checked.\n\n"
+        "options:\n"
+        "      --cmdline LINE   a bare kernel command line\n"
+        "      --release NAME   what is installed (rhel-9.4, ol-7.2, fedora-42); else it is "
+        "inferred\n"
+        "      --map URL=PATH   the file or directory that a URL stands for\n"
+        "      --nics N         how many NICs the machine has\n"
+        "      --host NAME      of the inventory, this host only\n"
+        "      --severity WORD  note, warning or error: show what is at least that\n"
+        "      --format WORD    text, json, sarif or github\n"
+        "      --fix            write the mends that are certain\n"
+        "      --dry-run        with --fix: print them as a patch instead\n"
+        "      --codes          list every code\n"
+        "      --explain CODE   say what a code means\n",
+        kl_cmd_check},
     {"disarm", "HOST...", "Take that back: they boot their own disks",
         "options:\n"
         "      --all            every host that is armed\n",

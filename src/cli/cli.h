@@ -26,6 +26,7 @@ struct kl_command {
 extern const struct kl_command kl_commands[]; /* ends with name NULL */
 
 int kl_cmd_arm(struct kl_cli *cli, int argc, char **argv);
+int kl_cmd_check(struct kl_cli *cli, int argc, char **argv);
 int kl_cmd_disarm(struct kl_cli *cli, int argc, char **argv);
 int kl_cmd_render(struct kl_cli *cli, int argc, char **argv);
 int kl_cmd_serve(struct kl_cli *cli, int argc, char **argv);

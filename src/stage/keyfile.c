@@ -208,15 +208,16 @@ bool kl_keyfile_render(struct kl_writer *w)
 /* One `key=value` of a keyfile. */
 struct entry {
     const char *section, *key, *value;
-    unsigned line;
-    unsigned col; /* of the value */
+    struct kl_place at; /* of the value */
 };
 
 struct state {
     struct kl_reader *r;
     struct kl_profile *p;
+    struct kl_mac own, wanted;
     struct kl_link bond, bridge; /* what their sections say: the type may come later */
-    bool known_type;
+    bool known_type, other_type;
+    bool seen[4];               /* sections, by kind of link */
     const char *method[2], *id; /* [0]: IPv4, [1]: IPv6 */
     struct kl_addr gateway[2];
     bool never_default[2];
@@ -224,18 +225,29 @@ struct state {
 
 /* Keys that do not bear on an intent: how hard to try, what to do about DNS of others, ... */
 static const char *const ignored[] = {"connection.timestamp", "connection.permissions",
-    "connection.autoconnect-priority", "connection.autoconnect-retries", "connection.multi-connect",
-    "connection.wait-device-timeout", "connection.autoconnect-slaves",
-    "connection.autoconnect-ports", "connection.lldp", "connection.zone", "ethernet.mac-address",
-    "ethernet.mac-address-blacklist", "ethernet.mac-address-denylist", "vlan.flags",
-    "vlan.interface-name", "bond.interface-name", "bridge.interface-name",
-    "bridge.multicast-snooping", "ip.may-fail", "ip.dns-priority", "ip.dns-options",
+    "connection.autoconnect-retries", "connection.multi-connect", "connection.wait-device-timeout",
+    "connection.autoconnect-slaves", "connection.autoconnect-ports", "connection.lldp",
+    "connection.zone", "ethernet.mac-address-blacklist", "ethernet.mac-address-denylist",
+    "vlan.flags", "vlan.interface-name", "bond.interface-name", "bridge.interface-name",
+    "bridge.multicast-snooping", "vlan.egress-priority-map", "vlan.ingress-priority-map",
+    "vlan.protocol", "connection.metered", "connection.llmnr", "connection.mdns",
+    "connection.dns-over-tls", "connection.stable-id", "connection.secondaries",
+    "connection.gateway-ping-timeout", "connection.mptcp-flags", "connection.down-on-poweroff",
+    "connection.read-only", "connection.auth-retries", "connection.mud-url", "connection.interface",
+    "ethernet.auto-negotiate", "ethernet.speed", "ethernet.duplex", "ethernet.wake-on-lan",
+    "ethernet.wake-on-lan-password", "ethernet.port", "ethernet.generate-mac-address-mask",
+    "ethernet.accept-all-mac-addresses", "ethernet.s390-subchannels", "ethernet.s390-nettype",
+    "ethernet.s390-options", "ip.may-fail", "ip.dns-priority", "ip.dns-options",
     "ip.ignore-auto-dns", "ip.ignore-auto-routes", "ip.dhcp-timeout", "ip.dhcp-client-id",
     "ip.dhcp-iaid", "ip.dhcp-duid", "ip.dhcp-hostname", "ip.dhcp-send-hostname",
     "ip.dhcp-vendor-class-identifier", "ip.required-timeout", "ip.ra-timeout", "ip.addr-gen-mode",
-    "ip.ip6-privacy", "ip.token", "ip.route-metric", "ip.link-local", "ip.dad-timeout", NULL};
-static const char *const ignored_sections[] = {
-    "proxy", "user", "bridge-port", "bond-port", "ethtool", "match", "802-1x", "dcb", NULL};
+    "ip.ip6-privacy", "ip.token", "ip.route-metric", "ip.link-local", "ip.dad-timeout",
+    "ip.route-table", "ip.routing-rules", "ip.replace-local-rule", "ip.mtu", "ip.dhcp-fqdn",
+    "ip.dhcp-hostname-flags", "ip.dhcp-reject-servers", "ip.auto-route-ext-gw", "ip.dhcp-dscp",
+    "ip.dhcp-ipv6-only-preferred", "ip.dhcp-send-release", "ip.dhcp-pd-hint",
+    "ip.temp-preferred-lifetime", "ip.temp-valid-lifetime", "ip.forwarding", "ip.routed-dns", NULL};
+static const char *const ignored_sections[] = {"", "proxy", "hostname", "link", "sriov", "tc",
+    "user", "bridge-port", "bond-port", "ethtool", "match", "802-1x", "dcb", NULL};
 
 static bool listed(const char *const *list, const char *word)
 {
@@ -247,8 +259,12 @@ static bool listed(const char *const *list, const char *word)
 
 static void unknown(struct state *s, const struct entry *e, const char *why)
 {
-    kl_not_understood(s->r, e->line, e->col, strlen(e->value), "[%s] %s=%s: %s", e->section, e->key,
-        e->value, why);
+    kl_system_note(s->r, e->at, "[%s] %s=%s: %s", e->section, e->key, e->value, why);
+}
+
+static void say(struct state *s, const struct entry *e, const char *field)
+{
+    kl_profile_say(s->r, s->p, field, e->at);
 }
 
 static bool is_true(const char *s)
@@ -272,41 +288,58 @@ static void each_part(struct state *s, const struct entry *e,
 
 static bool one_dns(struct state *s, const struct entry *e, const char *part)
 {
-    (void)e;
+    if (!s->p->ndns)
+        say(s, e, "dns");
     return kl_add_dns(s->r->a, &s->p->dns, &s->p->ndns, part);
 }
 
 static bool one_search(struct state *s, const struct entry *e, const char *part)
 {
-    (void)e;
+    if (!s->p->nsearch)
+        say(s, e, "search");
     kl_add_word(s->r->a, &s->p->search, &s->p->nsearch, part);
     return true;
 }
 
-/* addressN=addr/plen[,gateway] */
+/* addressN=addr/plen[,gateway]; older ones are addressesN=addr;plen;gateway; (nm-keyfile.c,
+ * read_ip_address and its ip_address_or_route_parser). */
 static bool address(struct state *s, const struct entry *e, int family)
 {
     struct kl_ip *ip = family == 4 ? &s->p->link.ip4 : &s->p->link.ip6;
-    size_t n = strcspn(e->value, ",;");
-    const char *head = kl_strndup(s->r->a, e->value, n);
+    char *copy = kl_strdup(s->r->a, e->value), *rest = copy;
+    size_t n = strcspn(copy, "/;,");
+    bool has_length = copy[n] == '/' || copy[n] == ';';
+    const char *head = strsep(&rest, "/;,"), *via = NULL;
+    if (has_length)
+        head = kl_sprintf(s->r->a, "%s/%s", head, strsep(&rest, ";,"));
+    if (rest)
+        via = strsep(&rest, ";,");
+    if (!ip->naddresses)
+        say(s, e, family == 4 ? "addresses4" : "addresses6");
     if (!kl_add_address(s->r->a, ip, head, family, family == 4 ? 24 : 64))
         return false;
-    if (!e->value[n] || !e->value[n + 1])
+    if (!via || !*via)
         return true;
-    struct kl_addr via;
-    if (!kl_addr_parse(e->value + n + 1, &via) || via.family != family)
+    struct kl_addr next;
+    if (!kl_addr_parse(via, &next) || next.family != family)
         return false;
     static const struct kl_addr none;
-    if (memcmp(via.bytes, none.bytes, sizeof via.bytes) != 0)
-        s->gateway[family == 6] = via;
+    if (memcmp(next.bytes, none.bytes, sizeof next.bytes) != 0) {
+        s->gateway[family == 6] = next;
+        say(s, e, family == 4 ? "gateway4" : "gateway6");
+    }
     return true;
 }
 
-/* routeN=dest/plen[,gateway[,metric]] */
+/* routeN=dest/plen[,gateway[,metric]]; older ones are routesN=dest;plen;gateway;metric; */
 static bool route(struct state *s, const struct entry *e, int family)
 {
     char *copy = kl_strdup(s->r->a, e->value), *rest = copy;
-    const char *to = strsep(&rest, ",;"), *via = strsep(&rest, ",;"), *metric = strsep(&rest, ",;");
+    bool old = copy[strcspn(copy, "/;,")] == ';';
+    const char *to = strsep(&rest, ",;");
+    if (old && rest)
+        to = kl_sprintf(s->r->a, "%s/%s", to, strsep(&rest, ",;"));
+    const char *via = strsep(&rest, ",;"), *metric = strsep(&rest, ",;");
     struct kl_route r = {0};
     unsigned long n = 0;
     if (!kl_prefix_parse(to, &r.to) || r.to.addr.family != family)
@@ -320,6 +353,8 @@ static bool route(struct state *s, const struct entry *e, int family)
         r.via = none;
     r.metric = (uint32_t)n;
     struct kl_link *l = &s->p->link;
+    if (!l->nroutes)
+        say(s, e, "routes");
     l->routes = kl_grow(s->r->a, l->routes, l->nroutes, sizeof *l->routes);
     l->routes[l->nroutes++] = r;
     return true;
@@ -328,21 +363,43 @@ static bool route(struct state *s, const struct entry *e, int family)
 static bool numbered(const char *key, const char *word)
 {
     unsigned long n;
-    return kl_starts(key, word) && kl_number(key + strlen(word), 1000000, &n);
+    if (!kl_starts(key, word))
+        return false;
+    key += strlen(word);
+    return !*key || kl_number(key, 1000000, &n);
+}
+
+/* routeN_options=: how a route is used, not where it goes. */
+static bool route_option(const char *key)
+{
+    return kl_starts(key, "route") && kl_ends(key, "_options");
+}
+
+static bool own_gateway(struct state *s, const struct entry *e, int family)
+{
+    struct kl_addr via;
+    if (!kl_addr_parse(e->value, &via) || via.family != family)
+        return false;
+    s->gateway[family == 6] = via;
+    say(s, e, family == 4 ? "gateway4" : "gateway6");
+    return true;
 }
 
 static void ip_entry(struct state *s, const struct entry *e, int family)
 {
     int six = family == 6;
     bool ok = true;
-    if (strcmp(e->key, "method") == 0)
+    if (strcmp(e->key, "method") == 0) {
         s->method[six] = e->value;
-    else if (numbered(e->key, "address"))
+        say(s, e, six ? "ipv6" : "ipv4");
+    } else if (numbered(e->key, "address") || numbered(e->key, "addresses"))
         ok = address(s, e, family);
-    else if (numbered(e->key, "route"))
+    else if (numbered(e->key, "route") || numbered(e->key, "routes"))
         ok = route(s, e, family);
+    else if (route_option(e->key))
+        return;
     else if (strcmp(e->key, "gateway") == 0)
-        ok = kl_addr_parse(e->value, &s->gateway[six]) && s->gateway[six].family == family;
+        ok = own_gateway(s, e, family);
     else if (strcmp(e->key, "dns") == 0)
         each_part(s, e, one_dns);
     else if (strcmp(e->key, "dns-search") == 0)
@@ -366,9 +423,36 @@ static void set_type(struct state *s, const struct entry *e)
         if (strcmp(types[i].word, e->value) == 0) {
             s->p->link.kind = types[i].kind;
             s->known_type = true;
+            say(s, e, "kind");
             return;
         }
-    unknown(s, e, "a link of this type is not read");
+    s->other_type = true;
+    if (strcmp(e->value, "loopback") != 0)
+        unknown(s, e, "a link of this type is not read");
+}
+
+static void name_link(struct state *s, const struct entry *e)
+{
+    if (!*e->value)
+        return;
+    s->p->link.name = e->value;
+    s->p->link.at = e->at;
+}
+
+static void set_controller(struct state *s, const struct entry *e)
+{
+    if (!*e->value)
+        return;
+    s->p->controller = e->value;
+    say(s, e, "ports");
+}
+
+static void set_priority(struct state *s, const struct entry *e)
+{
+    unsigned long n;
+    bool minus = *e->value == '-';
+    if (kl_number(e->value + minus, 999, &n))
+        s->p->priority = minus ? -(int)n : (int)n;
 }
 
 static void connection_entry(struct state *s, const struct entry *e)
@@ -378,48 +462,97 @@ static void connection_entry(struct state *s, const struct entry *e)
     else if (strcmp(e->key, "id") == 0)
         s->id = e->value;
     else if (strcmp(e->key, "interface-name") == 0)
-        s->p->link.name = e->value;
+        name_link(s, e);
     else if (strcmp(e->key, "uuid") == 0)
         s->p->uuid = e->value;
     else if (strcmp(e->key, "autoconnect") == 0)
         s->p->at_boot = is_true(e->value);
     else if (strcmp(e->key, "master") == 0 || strcmp(e->key, "controller") == 0)
-        s->p->controller = e->value;
+        set_controller(s, e);
+    else if (strcmp(e->key, "autoconnect-priority") == 0)
+        set_priority(s, e);
     else if (strcmp(e->key, "slave-type") != 0 && strcmp(e->key, "port-type") != 0 &&
              !listed(ignored, kl_sprintf(s->r->a, "connection.%s", e->key)))
         unknown(s, e, "this key is not understood");
 }
 
+/* A NIC's own address, or the one that a bond, a bridge or a VLAN shall have. */
+static void set_mac(struct state *s, const struct entry *e, struct kl_mac *mac)
+{
+    static const char *const words[] = {
+        "preserve", "permanent", "random", "stable", "stable-ssid", "", NULL};
+    if (listed(words, e->value))
+        return;
+    if (!kl_mac_parse(e->value, mac))
+        unknown(s, e, "not a MAC address");
+}
+
+static void set_vlan(struct state *s, const struct entry *e)
+{
+    unsigned long n;
+    if (strcmp(e->key, "parent") == 0) {
+        s->p->parent = e->value;
+        say(s, e, "parent");
+    } else if (kl_number(e->value, 4095, &n)) {
+        s->p->link.vlan = (uint16_t)n;
+        say(s, e, "vlan");
+    } else {
+        unknown(s, e, "not a VLAN's number");
+    }
+}
+
+static void set_option(struct state *s, const struct entry *e)
+{
+    bool bond = strcmp(e->section, "bond") == 0;
+    say(s, e,
+        bond && strcmp(e->key, "mode") == 0 ? "mode" : kl_sprintf(s->r->a, "option %s", e->key));
+    if (!bond)
+        kl_add_bridge_option(s->r->a, &s->bridge, e->key, e->value);
+    else if (!kl_add_bond_option(s->r->a, &s->bond, e->key, e->value))
+        unknown(s, e, "not a value of this option");
+}
+
+static void set_mtu(struct state *s, const struct entry *e)
+{
+    unsigned long n;
+    if (!kl_number(e->value, UINT16_MAX, &n)) {
+        unknown(s, e, "not an MTU");
+        return;
+    }
+    s->p->link.mtu = (uint32_t)n;
+    say(s, e, "mtu");
+}
+
 static void link_entry(struct state *s, const struct entry *e)
 {
-    struct kl_link *l = &s->p->link;
     const char *path = kl_sprintf(s->r->a, "%s.%s", e->section, e->key);
-    unsigned long n;
-    if (strcmp(path, "ethernet.mtu") == 0 && kl_number(e->value, UINT16_MAX, &n))
-        l->mtu = (uint32_t)n;
+    if (strcmp(path, "ethernet.mtu") == 0)
+        set_mtu(s, e);
     else if (strcmp(path, "ethernet.cloned-mac-address") == 0 ||
-             strcmp(path, "bridge.mac-address") == 0) {
-        if (!kl_mac_parse(e->value, &l->mac))
-            unknown(s, e, "not a MAC address");
-    } else if (strcmp(path, "vlan.id") == 0 && kl_number(e->value, 4095, &n))
-        l->vlan = (uint16_t)n;
-    else if (strcmp(path, "vlan.parent") == 0)
-        s->p->parent = e->value;
+             strcmp(path, "bridge.mac-address") == 0)
+        set_mac(s, e, &s->wanted);
+    else if (strcmp(path, "ethernet.mac-address") == 0)
+        set_mac(s, e, &s->own);
+    else if (strcmp(path, "vlan.id") == 0 || strcmp(path, "vlan.parent") == 0)
+        set_vlan(s, e);
     else if (listed(ignored, path))
         return;
-    else if (strcmp(e->section, "bond") == 0) {
-        if (!kl_add_bond_option(s->r->a, &s->bond, e->key, e->value))
-            unknown(s, e, "not a value of this option");
-    } else if (strcmp(e->section, "bridge") == 0)
-        kl_add_bridge_option(s->r->a, &s->bridge, e->key, e->value);
+    else if (strcmp(e->section, "bond") == 0 || strcmp(e->section, "bridge") == 0)
+        set_option(s, e);
     else
         unknown(s, e, "this key is not understood");
 }
 
-static void take(struct state *s, struct entry *e)
+static void see_section(struct state *s, const char *name)
 {
-    if (strcmp(e->section, "802-3-ethernet") == 0)
-        e->section = "ethernet";
+    static const char *const sections[] = {
+        [KL_ETHERNET] = "ethernet", [KL_BOND] = "bond", [KL_VLAN] = "vlan", [KL_BRIDGE] = "bridge"};
+    for (size_t k = 0; k < 4; k++)
+        s->seen[k] |= strcmp(sections[k], name) == 0;
+}
+
+static void take(struct state *s, const struct entry *e)
+{
     if (strcmp(e->section, "connection") == 0)
         connection_entry(s, e);
     else if (strcmp(e->section, "ipv4") == 0)
@@ -433,35 +566,52 @@ static void take(struct state *s, struct entry *e)
         unknown(s, e, "this section is not understood");
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* key=value between `start` and `end`. */
+static void read_pair(struct state *s, struct entry *e, const struct kl_line *l, const char *start,
+    const char *equals, const char *end)
+{
+    const char *key_end = equals, *value = equals + 1;
+    while (key_end > start && is_blank(key_end[-1]))
+        key_end--;
+    while (value < end && is_blank(*value))
+        value++;
+    e->key = kl_strndup(s->r->a, start, (size_t)(key_end - start));
+    e->value = kl_strndup(s->r->a, value, (size_t)(end - value));
+    e->at = kl_line_place(l, value, (size_t)(end - value));
+    take(s, e);
+}
+
 /* GLib's key files: "[section]", "key=value", blanks around both dropped, "#" comments. */
-static void read_entries(struct state *s, const char *text)
+static void read_entries(struct state *s, const struct kl_text *text)
 {
     struct entry e = {.section = ""};
-    for (const char *p = text; *p;) {
-        size_t n = strcspn(p, "\n");
-        const char *end = p + n;
-        while (end > p && (end[-1] == '\r' || end[-1] == ' ' || end[-1] == '\t'))
+    struct kl_lines lines = {.part = text};
+    struct kl_line l;
+    while (kl_next_line(&lines, &l)) {
+        const char *start = l.text, *end = l.text + l.len;
+        while (end > start && is_blank(end[-1]))
             end--;
-        const char *start = p + strspn(p, " \t");
+        while (start < end && is_blank(*start))
+            start++;
         const char *equals = start < end ? memchr(start, '=', (size_t)(end - start)) : NULL;
-        e.line++;
-        if (start < end && *start == '[' && end[-1] == ']') {
+        if (start == end || *start == '#' || *start == ';')
+            continue;
+        if (*start == '[' && end[-1] == ']') {
             e.section = kl_strndup(s->r->a, start + 1, (size_t)(end - start) - 2);
-        } else if (equals && *start != '#') {
-            const char *key_end = equals, *value = equals + 1;
-            while (key_end > start && (key_end[-1] == ' ' || key_end[-1] == '\t'))
-                key_end--;
-            while (value < end && (*value == ' ' || *value == '\t'))
-                value++;
-            e.key = kl_strndup(s->r->a, start, (size_t)(key_end - start));
-            e.value = kl_strndup(s->r->a, value, (size_t)(end - value));
-            e.col = (unsigned)(value - p) + 1;
-            take(s, &e);
-        } else if (start < end && *start != '#') {
-            kl_not_understood(s->r, e.line, (unsigned)(start - p) + 1, (size_t)(end - start),
+            if (strcmp(e.section, "802-3-ethernet") == 0)
+                e.section = "ethernet";
+            see_section(s, e.section);
+        } else if (equals) {
+            read_pair(s, &e, &l, start, equals, end);
+        } else {
+            kl_system_note(s->r, kl_line_place(&l, start, (size_t)(end - start)),
                 "neither a section nor key=value");
         }
-        p += n + (p[n] != '\0');
     }
 }
 
@@ -479,7 +629,7 @@ static enum kl_method method(struct state *s, int family, const struct kl_ip *ip
     if (strcmp(m, "auto") == 0)
         return ip->naddresses && !s->gateway[1].family && !s->never_default[1] ? KL_STATIC
                                                                                : KL_AUTO;
-    kl_not_understood(s->r, 0, 0, 0, "the IPv%d method '%s' is taken for none", family, m);
+    kl_system_note(s->r, s->r->at, "the IPv%d method '%s' is taken for none", family, m);
     return KL_OFF;
 }
 
@@ -499,14 +649,31 @@ static void finish_ip(struct state *s, int family)
     }
 }
 
-bool kl_keyfile_read(struct kl_reader *r, const char *text, struct kl_profile *out)
+/* A profile without a type has the one of its sections (nm-connection.c, normalisation). */
+static void find_type(struct state *s)
 {
-    *out = (struct kl_profile){.at_boot = true, .link.at = {.file = r->file}};
+    static const enum kl_link_kind order[] = {KL_BOND, KL_BRIDGE, KL_VLAN, KL_ETHERNET};
+    for (size_t k = 0; k < 4 && !s->known_type && !s->other_type; k++)
+        if (s->seen[order[k]]) {
+            s->p->link.kind = order[k];
+            s->known_type = true;
+        }
+}
+
+static void take_mac(struct state *s)
+{
+    s->p->link.mac = s->p->link.kind == KL_ETHERNET ? s->own : s->wanted;
+}
+
+bool kl_keyfile_read(struct kl_reader *r, const struct kl_text *text, struct kl_profile *out)
+{
+    *out = (struct kl_profile){.at_boot = true, .link.at = r->at};
     struct state s = {.r = r, .p = out};
     read_entries(&s, text);
-    if (!out->link.name)
+    find_type(&s);
+    if (!out->link.name && out->link.kind != KL_VLAN)
         out->link.name = s.id;
-    if (!s.known_type || !out->link.name)
+    if (!s.known_type || (!out->link.name && !out->parent))
         return false;
     const struct kl_link *of = out->link.kind == KL_BOND     ? &s.bond
                                : out->link.kind == KL_BRIDGE ? &s.bridge
@@ -516,6 +683,7 @@ bool kl_keyfile_read(struct kl_reader *r, const char *text, struct kl_profile *o
         out->link.options = of->options;
         out->link.noptions = of->noptions;
     }
+    take_mac(&s);
     finish_ip(&s, 4);
     finish_ip(&s, 6);
     return true;

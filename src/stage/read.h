@@ -196,13 +196,16 @@ const char *kl_ks_translate(
 /* --- installed files (system.c) ----------------------------------------------------------------*/
 
 /* As kl_system_parse() of stage.h; `line` and `col` of each file say where its text begins in the
- * source `file` (1 and 1: a file of its own, registered under its path). Places and `said` are in
- * terms of that source. */
+ * source `file` (1 and 1: a file of its own, registered under `file`); `col` counts for the first
+ * line alone. Places and `said` are in terms of that source. Entries of the same path are parts of
+ * one file, in order. Of a text that does not stand there byte for byte `at` is the place of all
+ * that is in it; else its file is NULL. */
 struct kl_system_file {
     const char *path; /* decides what it is: ifcfg-*, route-*, *.nmconnection, hostname, ... */
     const char *text;
     const char *file; /* the source that its places name */
     unsigned line, col;
+    struct kl_place at;
 };
 struct kl_intent *kl_system_read(struct kl_arena *a, const struct kl_system_file *files, size_t n,
     const struct kl_release *r, struct kl_diags *d);

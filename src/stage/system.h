@@ -5,7 +5,7 @@
 #ifndef KL_STAGE_SYSTEM_H
 #define KL_STAGE_SYSTEM_H
 
-#include "stage/stage.h"
+#include "stage/read.h"
 
 /* --- rendering ---------------------------------------------------------------------------------*/
 
@@ -47,30 +47,66 @@ bool kl_static_with_ra(const struct kl_ip *ip);
 struct kl_profile {
     struct kl_link link; /* without ports; name NULL when the file names no interface */
     const char *uuid;
-    const char *controller; /* of a port: name or UUID; NULL: none */
-    const char *parent;     /* of a VLAN: name or UUID */
-    bool at_boot;           /* brought up at boot */
+    const char *controller;      /* of a port: name or UUID; NULL: none */
+    const char *controller_uuid; /* where a file says both: counts when it is a profile's */
+    const char *parent;          /* of a VLAN: name or UUID */
+    bool at_boot;                /* brought up at boot */
+    int priority;                /* where several would start, the highest does */
+    bool alias;                  /* IPv4 addresses more, for the interface before the ':' */
     struct kl_addr *dns;
     size_t ndns;
     const char **search;
     size_t nsearch;
+    struct kl_said *said; /* places of its facts, `link` not set; "ports": of its controller */
+    size_t nsaid;
+};
+
+/* A file's text: of one source, or of several that were written one after the other. */
+struct kl_text {
+    const struct kl_system_file *file;
+    const struct kl_text *next;
 };
 
 struct kl_reader {
     struct kl_arena *a;
     struct kl_diags *d;
-    const char *file; /* the file being read, as its place names it */
+    const struct kl_release *release;
+    const char *path;   /* of the file being read */
+    struct kl_place at; /* all of it */
 };
 
-/* False when the file describes no link (another type, not parsable); notes say why. */
-bool kl_keyfile_read(struct kl_reader *r, const char *text, struct kl_profile *out);
-bool kl_ifcfg_read(struct kl_reader *r, const char *text, struct kl_profile *out);
-/* route-IF and route6-IF: adds to out->link.routes. */
-void kl_ifcfg_routes(struct kl_reader *r, const char *text, struct kl_link *link);
+/* Lines, with their places. Start with `struct kl_lines l = {.part = text};`. */
+struct kl_lines {
+    const struct kl_text *part;
+    const char *p; /* NULL: at the part's beginning */
+    unsigned n;    /* of lines of the part that were read */
+};
+struct kl_line {
+    const char *text; /* ends where `len` says: what ends a line is not in it */
+    size_t len;
+    struct kl_place at;
+    bool whole; /* the place is the same for every word of the line */
+};
+bool kl_next_line(struct kl_lines *l, struct kl_line *out);
+struct kl_place kl_line_place(const struct kl_line *l, const char *from, size_t len);
 
-/* A note "not-understood" at a place of the file being read. */
-void kl_not_understood(struct kl_reader *r, unsigned line, unsigned col, size_t width,
-    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* False when the file describes no link (another type, not parsable); notes say why. */
+bool kl_keyfile_read(struct kl_reader *r, const struct kl_text *text, struct kl_profile *out);
+bool kl_ifcfg_read(struct kl_reader *r, const struct kl_text *text, struct kl_profile *out);
+/* route-IF and route6-IF: adds to p->link.routes. */
+void kl_ifcfg_routes(struct kl_reader *r, const struct kl_text *text, struct kl_profile *p);
+/* The variables of /etc/sysconfig/network. */
+struct kl_ifcfg_host {
+    const char *hostname, *gateway, *gateway_device, *gateway6, *gateway6_device;
+    struct kl_place hostname_at, gateway_at, gateway6_at;
+};
+void kl_ifcfg_host_read(struct kl_reader *r, const struct kl_text *text, struct kl_ifcfg_host *out);
+
+/* A note "not-understood". */
+void kl_system_note(struct kl_reader *r, struct kl_place at, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void kl_profile_say(
+    struct kl_reader *r, struct kl_profile *p, const char *field, struct kl_place at);
 /* Growing lists; each returns false when the text is no such value. */
 bool kl_add_address(
     struct kl_arena *a, struct kl_ip *ip, const char *text, int family, uint8_t without_prefix);
@@ -82,8 +118,7 @@ bool kl_add_bond_option(struct kl_arena *a, struct kl_link *l, const char *name,
 /* stp: yes or no; the others as they are. */
 void kl_add_bridge_option(
     struct kl_arena *a, struct kl_link *l, const char *name, const char *value);
-/* Reads settings that several files describe as one: links, ports, DNS. */
-struct kl_intent *kl_profiles_join(
-    struct kl_reader *r, struct kl_profile *list, size_t n, const char *hostname);
+/* Settings that several files describe, as one: links, ports, DNS. */
+struct kl_intent *kl_profiles_join(struct kl_reader *r, struct kl_profile *list, size_t n);
 
 #endif

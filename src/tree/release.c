@@ -137,6 +137,11 @@ const char *kl_release_at(struct kl_arena *a, size_t i)
     return i < NRELEASES ? kl_release_name(a, &releases[i]) : NULL;
 }
 
+const struct kl_release *kl_release_row(size_t i)
+{
+    return i < NRELEASES ? &releases[i] : NULL;
+}
+
 static const char *canonical_distro(const char *word)
 {
     for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)

@@ -43,6 +43,7 @@ const struct kl_release *kl_release_find(struct kl_arena *a, const char *name, c
 const char *kl_release_name(struct kl_arena *a, const struct kl_release *r);
 /* For `kickline --help` and the schema: all names, one at a time; NULL at the end. */
 const char *kl_release_at(struct kl_arena *a, size_t i);
+const struct kl_release *kl_release_row(size_t i); /* the release itself; NULL at the end */
 
 /* True when r's EL version (el.el_minor: Fedora and CentOS Stream too) is at least major.minor. */
 bool kl_release_since(const struct kl_release *r, int major, int minor);

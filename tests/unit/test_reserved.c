@@ -25,6 +25,9 @@ static const struct other others[] = {
     {"global.json", "\"option-data\": [ { \"name\": \"routers\", \"data\": \"192.0.2.1\" } ]"},
     {"nets.json", "{ \"subnet\": \"192.0.2.0/24\", \"reservations\": [\n { \"hw-address\":\n"
                   " \"52:54:00:00:00:01\", \"ip-address\": \"192.0.2.7\" } ] }, { }"},
+    {"dnsmasq.more", "conf-file=dnsmasq.more\ndhcp-option=3,192.0.2.1"},
+    {"dnsmasq.hosts", "# hosts\n52:54:00:00:00:01,192.0.2.7,a"},
+    {"dnsmasq.opts", "tag:known,26,9000"},
     {NULL, NULL},
 };
 
@@ -269,6 +272,102 @@ static void kea_samples(void **state)
     check_samples(kl_kea_parse, kea);
 }
 
+/* --- dnsmasq -----------------------------------------------------------------------------------*/
+
+#define RANGE "dhcp-range=192.0.2.100,192.0.2.120,255.255.255.0,12h\n"
+#define HOST "dhcp-host=52:54:00:00:00:01,192.0.2.7"
+#define IS_HOST IS_MAC1 " ip4=192.0.2.7/24"
+
+static const struct sample dnsmasq[] = {
+    {"nothing at all", "\n# dhcp-host=52:54:00:00:00:01\n  \n", "", 0},
+    {"an address in a range's network", RANGE HOST "\n", "- " IS_HOST "\n", 0},
+    {"a range without a mask: the prefix is the interface's",
+        "dhcp-range=192.0.2.100,192.0.2.120\n" HOST, "- " IS_MAC1 " ip4=192.0.2.7/32\n", 0},
+    {"the parts in any order, with lease times and blanks",
+        RANGE "dhcp-host = 45m , a.example.net , 192.0.2.7 , 52:54:00:00:00:01\n"
+              "--dhcp-host=52:54:00:00:00:02,infinite\ndhcp-host=52:54:00:00:00:03,3600,b # c\n",
+        "a.example.net " IS_HOST " hostname=a\n- mac=52:54:00:00:00:02\n"
+        "b mac=52:54:00:00:00:03 hostname=b\n",
+        0},
+    {"several MACs: one for each",
+        "dhcp-host=52:54:00:00:00:01,06-aa:bb:cc:dd:ee:ff,1-52:54:00:00:00:02,id:01:aa,192.0.2.7,a",
+        "a " IS_MAC1 " client=01:aa ip4=192.0.2.7/32 hostname=a\n"
+        "a mac=52:54:00:00:00:02 client=01:aa ip4=192.0.2.7/32 hostname=a\n",
+        1},
+    {"client identifiers, and names alone",
+        "dhcp-host=id:00:01:ab,192.0.2.7\ndhcp-host=id:AB,192.0.2.8\ndhcp-host=lap,192.0.2.9\n"
+        "dhcp-host=id:*,52:54:00:00:00:01",
+        "- client=00:01:ab ip4=192.0.2.7/32\n- client=41:42 ip4=192.0.2.8/32\n"
+        "lap ip4=192.0.2.9/32 hostname=lap\n- " IS_MAC1 "\n",
+        0},
+    {"wildcards are not one machine", "dhcp-host=52:54:00:*:*:*,ignore", "- refused\n", 1},
+    {"refused: by itself, by its tag, but not as a known one",
+        "dhcp-ignore=tag:!known\ndhcp-ignore=tag:bad\ndhcp-host=52:54:00:00:00:01,ignore\n"
+        "dhcp-host=52:54:00:00:00:01,set:bad,192.0.2.7\n" HOST,
+        "- " IS_MAC1 " refused\n- " IS_MAC1 " refused\n- " IS_MAC1 " ip4=192.0.2.7/32\n", 0},
+    {"options by number and by name; the last counts",
+        RANGE
+        "dhcp-option=3,192.0.2.1\ndhcp-option=option:router,192.0.2.2,192.0.2.3\n"
+        "dhcp-option=option:dns-server, 192.0.2.53 ,198.51.100.53\ndhcp-option-force=26,9000\n"
+        "dhcp-option=vendor:PXEClient,6,192.0.2.9\ndhcp-option=121,192.0.2.0/24,192.0.2.8\n" HOST,
+        "- " IS_HOST " router=192.0.2.2 dns=192.0.2.53,198.51.100.53 mtu=9000\n", 0},
+    {"own addresses are not known, none is none",
+        RANGE "dhcp-option=3\ndhcp-option=6,0.0.0.0\n" HOST, "- " IS_HOST "\n", 0},
+    {"own tags win over the range's, those over none",
+        "dhcp-range=set:net,192.0.2.100,static,255.255.255.0\n"
+        "dhcp-option=tag:own,3,192.0.2.1\ndhcp-option=tag:net,3,192.0.2.2\n"
+        "dhcp-option=3,192.0.2.3\ndhcp-option=tag:net,26,9000\ndhcp-option=26,1400\n"
+        "dhcp-option=tag:other,tag:own,6,192.0.2.54\ndhcp-option=6,192.0.2.53\n"
+        "dhcp-host=52:54:00:00:00:02,set:other\n" HOST ",set:own\n",
+        "- mac=52:54:00:00:00:02 router=192.0.2.2 dns=192.0.2.53 mtu=9000\n"
+        "- " IS_HOST " router=192.0.2.1 dns=192.0.2.53 mtu=9000\n",
+        0},
+    {"a machine that may be in either range",
+        "dhcp-range=set:n1,192.0.2.9,static,255.255.255.0\ndhcp-option=tag:n1,3,192.0.2.1\n"
+        "dhcp-range=set:n2,198.51.100.9,static,255.255.255.0\ndhcp-option=3,192.0.2.2\n"
+        "dhcp-option=26,1400\ndhcp-host=52:54:00:00:00:01,a\n" HOST,
+        "a " IS_MAC1 " hostname=a mtu=1400\n- " IS_HOST " router=192.0.2.1 mtu=1400\n", 0},
+    {"tags of the packet may hide a value",
+        RANGE "dhcp-match=set:efi,option:client-arch,7\ndhcp-boot=tag:efi,efi\n"
+              "dhcp-boot=tag:!efi,bios\ndhcp-option=tag:eth0,3,192.0.2.1\ndhcp-option=3,192.0.2.2\n"
+              "dhcp-option=tag:own,6,192.0.2.53\ndhcp-option=tag:!efi,26,1400\n" HOST ",set:own",
+        "- " IS_HOST " dns=192.0.2.53\n", 0},
+    {"boot files: with a server and without, and where a menu chooses",
+        RANGE "dhcp-boot=pxelinux.0,boot,192.0.2.9\ndhcp-boot=tag:own,own.0\n" HOST "\n" HOST
+              ",set:own\n",
+        "- " IS_HOST " boot=pxelinux.0 next=192.0.2.9\n- " IS_HOST " boot=own.0\n", 0},
+    {"... and where a menu chooses", RANGE "dhcp-boot=pxelinux.0\npxe-service=x86PC,\"a\",b\n" HOST,
+        "- " IS_HOST "\n", 0},
+    {"quotes hide commas and comments", RANGE "dhcp-boot=\"a, #\\\"b\"\n" HOST,
+        "- " IS_HOST " boot=a, #\"b\n", 0},
+    {"IPv6: its options, the prefix of the range, both families in one",
+        RANGE "dhcp-range=2001:db8::1000,2001:db8::1fff,slaac,56,1h\n"
+              "dhcp-option=option6:dns-server,[2001:db8::53]\ndhcp-option=6,192.0.2.53\n"
+              "dhcp-option=option6:59,tftp://[2001:db8::1]/x\n"
+              "dhcp-host=52:54:00:00:00:01,[2001:db8::7],a\n" HOST ",[2001:db8::8]\n",
+        "a " IS_MAC1 " ip6=2001:db8::7/56 dns=2001:db8::53 boot=tftp://[2001:db8::1]/x\n"
+        "- " IS_HOST
+        " ip6=2001:db8::8/56 dns=192.0.2.53,2001:db8::53 boot=tftp://[2001:db8::1]/x\n",
+        0},
+    {"IPv6: the part of the host, ranges of addresses, several",
+        "dhcp-range=::1000,constructor:eth0,ra-only\ndhcp-host=52:54:00:00:00:01,[::7]\n"
+        "dhcp-host=52:54:00:00:00:01,[2001:db8::/64]\n"
+        "dhcp-host=52:54:00:00:00:01,[2001:db8::1],[2001:db8::2]",
+        "- " IS_MAC1 "\n- " IS_MAC1 "\n- " IS_MAC1 "\n", 3},
+    {"a condition on the host", HOST ",tag:efi", "- " IS_MAC1 "\n", 1},
+    {"files that it names, each read as what it is",
+        RANGE "conf-file=dnsmasq.more\ndhcp-hostsfile=dnsmasq.hosts\ndhcp-optsfile=dnsmasq.opts\n"
+              "conf-dir=/etc/dnsmasq.d/,*.conf",
+        "a " IS_HOST " hostname=a router=192.0.2.1 mtu=9000\n", 2},
+    {NULL, NULL, NULL, 0},
+};
+
+static void dnsmasq_samples(void **state)
+{
+    (void)state;
+    check_samples(kl_dnsmasq_parse, dnsmasq);
+}
+
 /* --- places ------------------------------------------------------------------------------------*/
 
 /* What the text has at the place where a field was said. */
@@ -340,6 +439,24 @@ static void kea_places(void **state)
         want);
 }
 
+static void dnsmasq_places(void **state)
+{
+    static const char *const want[][2] = {
+        {"mac", "52:54:00:00:00:01"},
+        {"ip4", "192.0.2.7"},
+        {"hostname", "a.example.net"},
+        {"router", "192.0.2.1, 192.0.2.2"},
+        {"mtu", "9000"},
+        {"next-server", "192.0.2.9"},
+        {"bootfile", "x"},
+    };
+    (void)state;
+    PLACES(kl_dnsmasq_parse,
+        "dhcp-boot= \"x\" ,, 192.0.2.9\n\n dhcp-option = 3, 192.0.2.1, 192.0.2.2 # c\n"
+        "dhcp-option=\"26\",9000\ndhcp-host=\"52:54:00:00:00:01\", 192.0.2.7 ,a.example.net,1h",
+        want);
+}
+
 /* --- hostile sizes -----------------------------------------------------------------------------*/
 
 static size_t read_repeated(reserved_reader *read, const char *head, const char *piece, size_t n)
@@ -362,6 +479,10 @@ static void deep_and_long_texts(void **state)
     assert_int_equal(read_repeated(kl_dhcpd_parse, NET, "host a{}", 50000), 50000);
     assert_int_equal(read_repeated(kl_kea_parse, "", "{\"a\":", 200000), 0);
     assert_int_equal(read_repeated(kl_kea_parse, "", "[", 200000), 0);
+    assert_int_equal(read_repeated(kl_dnsmasq_parse, "dhcp-host=", "a,", 200000), 1);
+    assert_int_equal(
+        read_repeated(kl_dnsmasq_parse, "", "dhcp-host=set:a\ndhcp-option=tag:a,3\n", 20000),
+        20000);
     assert_int_equal(
         read_repeated(kl_kea_parse,
             "{\"Dhcp4\":{\"reservations-global\":true,\"subnet4\":[{}],\"reservations\":[", "{},",
@@ -374,6 +495,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dhcpd_samples),
         cmocka_unit_test(dhcpd_places),
+        cmocka_unit_test(dnsmasq_samples),
+        cmocka_unit_test(dnsmasq_places),
         cmocka_unit_test(kea_samples),
         cmocka_unit_test(kea_places),
         cmocka_unit_test(deep_and_long_texts),

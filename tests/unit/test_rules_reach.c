@@ -228,7 +228,7 @@ static const struct texts installers[] = {
         .want = "unreachable-url error", .says = "bond0 has no IPv4 gateway"},
     /* which devices the initrd has is not known */
     {"rhel-9.4", "ip=dhcp " LOCAL, N4 "\nurl --url=http://198.51.100.9/9",
-        .want = "unreachable-url warning", .says = "do not mention"},
+        .want = "unreachable-url warning", .says = "not at hand"},
     {"rhel-9.4", "ip=dhcp " LOCAL, N4 "\nurl --url=http://198.51.100.9/9", .nics = 1,
         .want = "unreachable-url error"},
     {"rhel-9.4", NULL, N4 "\nurl --url=http://198.51.100.9/9", .want = "unreachable-url warning"},
@@ -397,6 +397,9 @@ static const struct texts slow[] = {
     {"rhel-9.4", "bond=bond0:eth0,eth1:mode=1 " V4 KS4, .want = "slow-path warning",
         .says = "90 s"},
     {"rhel-9.4", "bond=bond0:eth0,eth1:mode=1 ip=bond0:dhcp ip=eth0:off " KS4, .want = ""},
+    {"rhel-9.4",
+        "bond=bond0:eth0,eth1:mode=1 ip=bond0:dhcp:1500:52:54:00:12:34:56 ip=eth0:off " KS4,
+        .want = ""},
     /* a kickstart that names no device */
     {"rhel-9.4", NULL, "network --bootproto=static --ip=192.0.2.5 --netmask=255.255.255.0",
         .nics = 4, .want = "slow-path warning", .says = "4 interfaces"},

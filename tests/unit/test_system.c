@@ -3,7 +3,7 @@
 
 #include "networks.h"
 #include "random_intent.h"
-#include "stage/stage.h"
+#include "stage/read.h"
 
 /* NICs are bound by name: no file of ours says a MAC address (keyfile.c, ifcfg.c). */
 static const struct kl_compare by_name = {.skip_mac = true};
@@ -142,7 +142,9 @@ static void files_of_an_installed_el7(void **state)
     fact(i, "bond0", "ipv6", NULL);
     fact(i, "enp9s0", "ipv4", NULL); /* not brought up at boot */
     assert_null(kl_link_find(i, "lo"));
-    assert_int_equal(kl_diags_count(d, KL_NOTE), 0);
+    /* Said: the port without SLAVE=yes, for which there is no network but NetworkManager's. */
+    assert_int_equal(kl_diags_count(d, KL_WARNING), 0);
+    assert_int_equal(kl_diags_count(d, KL_NOTE), 1);
 }
 
 /* The order of NetworkManager's questions about IPv6: docs/boot-stages.md §4.1. */
@@ -213,8 +215,236 @@ static void keyfiles_of_other_writers(void **state)
     fact(i, "bond0.5", "ipv6", "auto");
     fact(i, "bond0.5", "gateway6", NULL);
     /* Said: the second profile of eth1, the wireless link (its type and its section). */
-    assert_int_equal(kl_diags_count(d, KL_WARNING), 1);
+    assert_int_equal(kl_diags_count(d, KL_WARNING), 0);
     assert_int_equal(kl_diags_count(d, KL_NOTE), 3);
+}
+
+/* What stands at a place of a source. */
+static const char *text_at(struct kl_arena *a, const struct kl_diags *d, struct kl_place at)
+{
+    const char *text = at.file ? kl_diags_text(d, at.file, NULL) : NULL;
+    for (unsigned line = 1; text && line < at.line; line++) {
+        text = strchr(text, '\n');
+        text = text ? text + 1 : NULL;
+    }
+    return text && at.line && at.col ? kl_strndup(a, text + at.col - 1, at.width) : "";
+}
+
+static void stands(struct kl_arena *a, const struct kl_diags *d, const struct kl_intent *i,
+    const char *link, const char *field, const char *wanted)
+{
+    const char *got = text_at(a, d, kl_intent_said(i, link, field));
+    if (strcmp(got, wanted) != 0)
+        fail_msg(
+            "%s %s: wanted the place of '%s', got '%s'", link ? link : "host", field, wanted, got);
+}
+
+static const char bond_file[] =
+    "DEVICE=\"bond0\"\r\n  export TYPE=Bond\nBONDING_OPTS='mode=1 miimon=100'   # both\n"
+    "BOOTPROTO=\"static\"\nIPADDR0=192.0.2.7\nPREFIX0=24\nIPADDR1=198.51.100.7\n"
+    "NETMASK1=255.255.255.128\nGATEWAY0=192.0.2.1\nMTU=9000\nIPV6INIT=no\nDNS1=192.0.2.53\n"
+    "USERCTL=no\nNM_CONTROLLED=yes\n";
+static const char port_file[] = "DEVICE=eth0\nMASTER=bond0\nSLAVE=yes\n";
+
+static void check_bond(struct kl_arena *a, struct kl_diags *d, const struct kl_intent *i)
+{
+    fact(i, "bond0", "mode", "active-backup");
+    fact(i, "bond0", "addresses4", "192.0.2.7/24, 198.51.100.7/25");
+    fact(i, "bond0", "gateway4", "192.0.2.1");
+    stands(a, d, i, "bond0", "mode", "mode=1");
+    stands(a, d, i, "bond0", "option miimon", "miimon=100");
+    stands(a, d, i, "bond0", "ipv4", "static");
+    stands(a, d, i, "bond0", "addresses4", "192.0.2.7");
+    stands(a, d, i, "bond0", "gateway4", "192.0.2.1");
+    stands(a, d, i, "bond0", "mtu", "9000");
+    stands(a, d, i, "bond0", "ipv6", "no");
+    stands(a, d, i, "bond0", "nothing", "bond0"); /* the link itself */
+    stands(a, d, i, "bond0", "ports", "bond0");
+    stands(a, d, i, NULL, "dns", "192.0.2.53");
+    assert_int_equal(kl_diags_count(d, KL_NOTE), 0);
+}
+
+static void places_in_files(void **state)
+{
+    (void)state;
+    struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
+    struct kl_diags *d KL_DIAGS_SCOPE = kl_diags_new();
+    const char *files[] = {"ifcfg-bond0", bond_file, "ifcfg-eth0", port_file, NULL};
+    struct kl_intent *i = parse(a, d, files, "centos-7.9");
+    check_bond(a, d, i);
+    assert_string_equal(kl_intent_said(i, "bond0", "ports").file, "ifcfg-eth0");
+}
+
+/* The same in here-documents of a kickstart, the second file in two parts. */
+static void places_in_a_kickstart(void **state)
+{
+    (void)state;
+    struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
+    struct kl_diags *d KL_DIAGS_SCOPE = kl_diags_new();
+    const char *ks = kl_sprintf(a,
+        "%%post\ncat > ifcfg-bond0 <<EOF\n%sEOF\necho DEVICE=eth0 > x\n"
+        "echo 'MASTER=bond0\nSLAVE=yes' >> x\n%%end\n",
+        bond_file);
+    unsigned lines = 0;
+    for (const char *c = bond_file; *c; c++)
+        lines += *c == '\n';
+    kl_diags_source(d, "a.ks", ks, strlen(ks));
+    const struct kl_system_file files[] = {
+        {.path = "/etc/sysconfig/network-scripts/ifcfg-eth0",
+            .text = "DEVICE=eth0\n",
+            .file = "a.ks",
+            .line = lines + 4,
+            .col = 6},
+        {.path = "/etc/sysconfig/network-scripts/ifcfg-bond0",
+            .text = bond_file,
+            .file = "a.ks",
+            .line = 3,
+            .col = 1},
+        {.path = "/etc/sysconfig/network-scripts/ifcfg-eth0",
+            .text = "MASTER=bond0\nSLAVE=yes\n",
+            .file = "a.ks",
+            .line = lines + 5,
+            .col = 7},
+    };
+    struct kl_intent *i = kl_system_read(a, files, 3, release(a, "centos-7.9"), d);
+    check_bond(a, d, i);
+    fact(i, "bond0", "ports", "eth0");
+    stands(a, d, i, "eth0", "kind", "eth0");
+    assert_string_equal(text_at(a, d, kl_intent_said(i, "eth0", "kind")), "eth0");
+    assert_int_equal(kl_intent_said(i, "bond0", "ports").line, lines + 5);
+}
+
+/* A text that does not stand in the source as it is: one place for all of it. */
+static void places_of_a_command(void **state)
+{
+    (void)state;
+    struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
+    struct kl_diags *d KL_DIAGS_SCOPE = kl_diags_new();
+    static const char ks[] = "%post\nprintf 'BOND' > file\n%end\n";
+    kl_diags_source(d, "a.ks", ks, strlen(ks));
+    const struct kl_system_file file = {.path = "ifcfg-bond0",
+        .text = bond_file,
+        .file = "a.ks",
+        .at = {.file = "a.ks", .line = 2, .col = 1, .width = 13}};
+    struct kl_intent *i = kl_system_read(a, &file, 1, release(a, "centos-7.9"), d);
+    fact(i, "bond0", "mode", "active-backup");
+    stands(a, d, i, "bond0", "mode", "printf 'BOND'");
+    stands(a, d, i, "bond0", "kind", "printf 'BOND'");
+}
+
+static void old_keyfiles(void **state)
+{
+    (void)state;
+    struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
+    struct kl_diags *d KL_DIAGS_SCOPE = kl_diags_new();
+    static const char *const files[] = {"/etc/NetworkManager/system-connections/old",
+        "; by NetworkManager 0.9\r\n[connection]\r\nid=old\r\ninterface-name=eth0\r\n"
+        "[802-3-ethernet]\r\nmac-address=52:54:00:AA:00:01\r\ncloned-mac-address=preserve\r\n"
+        "[ipv4]\r\nmethod=manual\r\naddresses1=192.0.2.7;24;192.0.2.1;\r\n"
+        "routes1=198.51.100.0;24;192.0.2.9;5;\r\n[ipv6]\r\nmethod=manual\r\n"
+        "address1=2001:db8::7/64,2001:db8::1\r\nroute1=2001:db8:1::/48,2001:db8::9\r\n"
+        "route1_options=mtu=1400\r\n",
+        "/etc/NetworkManager/system-connections/vlan.nmconnection",
+        "[connection]\nid=office\ntype=vlan\n[vlan]\nid=7\nparent=eth0\n", NULL};
+    struct kl_intent *i = parse(a, d, files, "rhel-9.6");
+    fact(i, "eth0", "mac", "52:54:00:aa:00:01");
+    fact(i, "eth0", "addresses4", "192.0.2.7/24");
+    fact(i, "eth0", "gateway4", "192.0.2.1");
+    fact(i, "eth0", "addresses6", "2001:db8::7/64");
+    fact(i, "eth0", "gateway6", "2001:db8::1");
+    fact(i, "eth0", "routes",
+        "198.51.100.0/24 via 192.0.2.9 metric 5, 2001:db8:1::/48 via 2001:db8::9");
+    fact(i, "eth0.7", "vlan", "7"); /* named after its parent */
+    stands(a, d, i, "eth0", "gateway6", "2001:db8::7/64,2001:db8::1");
+    stands(a, d, i, "eth0.7", "parent", "eth0");
+    assert_int_equal(kl_diags_count(d, KL_NOTE), 0);
+}
+
+/* More than profiles: files of the host, aliases, what editors leave behind. */
+static void files_beside(void **state)
+{
+    (void)state;
+    struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
+    struct kl_diags *d KL_DIAGS_SCOPE = kl_diags_new();
+    static const char *const files[] = {"/etc/sysconfig/network",
+        "NETWORKING=yes\nHOSTNAME=a.example.net\nGATEWAY=192.0.2.1\n",
+        "/etc/sysconfig/network-scripts/ifcfg-eth0",
+        "DEVICE=eth0\nBOOTPROTO=none\nIPADDR=192.0.2.7\nPREFIX=24\nIPV6INIT=no\n"
+        "HWADDR=52:54:00:00:00:01\n",
+        "/etc/sysconfig/network-scripts/ifcfg-eth0:1",
+        "DEVICE=eth0:1\nIPADDR=192.0.2.8\nPREFIX=24\n",
+        "/etc/sysconfig/network-scripts/ifcfg-eth0.bak", "DEVICE=eth0\nBOOTPROTO=dhcp\n",
+        "/etc/sysconfig/network-scripts/route-eth0",
+        "198.51.100.9 via 192.0.2.3 dev eth0\n10.9.0.0/16 via 192.0.2.3 table 7\n",
+        "/etc/resolv.conf", "search example.net\nnameserver 192.0.2.53\n", NULL};
+    struct kl_intent *i = parse(a, d, files, "centos-7.9");
+    fact(i, NULL, "hostname", "a.example.net");
+    fact(i, NULL, "dns", "192.0.2.53");
+    fact(i, NULL, "search", "example.net");
+    fact(i, "eth0", "mac", "52:54:00:00:00:01");
+    fact(i, "eth0", "addresses4", "192.0.2.7/24, 192.0.2.8/24");
+    fact(i, "eth0", "gateway4", "192.0.2.1");
+    fact(i, "eth0", "routes", "198.51.100.9/32 via 192.0.2.3");
+    stands(a, d, i, "eth0", "gateway4", "192.0.2.1");
+    stands(a, d, i, NULL, "dns", "nameserver 192.0.2.53");
+    assert_int_equal(i->nlinks, 1);
+    assert_int_equal(kl_diags_count(d, KL_NOTE), 1); /* the copy */
+}
+
+/* What the readers of these files do with a mistake. */
+static void mistakes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *text, *release, *code, *at, *edit;
+        enum kl_severity severity;
+    } cases[] = {
+        {"ifcfg-bond0", "BONDING_OPTS=\"mode=4,miimon=100\"\n", "centos-7.9", "separator-wrong",
+            "mode=4,miimon=100", "mode=4 miimon=100", KL_WARNING},
+        {"ifcfg-bond0", "BONDING_OPTS=mode=4;miimon=100\n", "centos-7.9", "separator-wrong",
+            "mode=4;miimon=100", "\"mode=4 miimon=100\"", KL_WARNING},
+        {"ifcfg-bond0", "BONDING_OPTS=\"mode=1 arp_ip_target=192.0.2.1,192.0.2.2\"\n", "centos-7.9",
+            NULL, NULL, NULL, KL_NOTE},
+        {"ifcfg-bond0", "BONDING_OPTS=\"mode=mode=6\"\n", "centos-7.9", "value-repeated",
+            "mode=mode=6", "mode=6", KL_WARNING},
+        {"ifcfg-eth0", "SLAVE=yes\n", "centos-7.9", "ports-without-master", "yes", NULL,
+            KL_WARNING},
+        {"ifcfg-eth0", "SLAVE=yes\nTEAM_MASTER=team0\nDEVICETYPE=TeamPort\n", "centos-7.9",
+            "not-understood", "", NULL, KL_NOTE},
+        {"ifcfg-eth0", "MASTER=bond0\n", "ol-7.2", "ports-without-master", "bond0", NULL,
+            KL_WARNING},
+        {"ifcfg-eth0", "MASTER=bond0\nNM_CONTROLLED=no\n", "centos-7.9", "ports-without-master",
+            "bond0", NULL, KL_WARNING},
+        {"ifcfg-eth0", "BOOTPROTO=static\n", "ol-7.2", "quirk", "static", "none", KL_WARNING},
+        {"ifcfg-eth0", "BOOTPROTO=static\n", "centos-7.9", NULL, NULL, NULL, KL_NOTE},
+        {"ifcfg-eth0", "BOOTPROTO=none\n", "rhel-10.0", "ifcfg-unread", "", NULL, KL_WARNING},
+        {"ifcfg-eth0", "NM_CONTROLLED=\"no\"\n", "rhel-9.4", "ifcfg-unread", "no", NULL,
+            KL_WARNING},
+        {"ifcfg-eth0", "onboot=yes\n", "rhel-8.10", "not-understood", "yes", NULL, KL_NOTE},
+        {"ifcfg-eth0", "NAME=System eth0\n", "rhel-8.10", "not-understood", "eth0", NULL, KL_NOTE},
+        {"ifcfg-eth0", "NAME=\"System eth0\n", "rhel-8.10", "not-understood", "\"System eth0", NULL,
+            KL_NOTE},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
+        struct kl_diags *d KL_DIAGS_SCOPE = kl_diags_new();
+        const char *files[] = {cases[k].path, cases[k].text, NULL};
+        parse(a, d, files, cases[k].release);
+        const struct kl_diag *one = NULL;
+        for (size_t n = 0; kl_diags_at(d, n) && cases[k].code; n++)
+            if (strcmp(kl_diags_at(d, n)->code, cases[k].code) == 0)
+                one = kl_diags_at(d, n);
+        if (!cases[k].code && kl_diags_count(d, KL_NOTE))
+            fail_msg("case %zu: said %s", k, kl_diags_at(d, 0)->message);
+        if (!cases[k].code)
+            continue;
+        if (!one || one->severity != cases[k].severity)
+            fail_msg("case %zu: not said", k);
+        assert_string_equal(text_at(a, d, one->at), cases[k].at);
+        assert_int_equal(one->nedits, cases[k].edit != NULL);
+        if (cases[k].edit)
+            assert_string_equal(one->edits[0].text, cases[k].edit);
+    }
 }
 
 /* What no release's files can say is an error that names the link, never something near it. */
@@ -271,6 +501,12 @@ int main(void)
         cmocka_unit_test(files_of_an_installed_el7),
         cmocka_unit_test(how_ifcfg_says_ipv6),
         cmocka_unit_test(keyfiles_of_other_writers),
+        cmocka_unit_test(places_in_files),
+        cmocka_unit_test(places_in_a_kickstart),
+        cmocka_unit_test(places_of_a_command),
+        cmocka_unit_test(old_keyfiles),
+        cmocka_unit_test(files_beside),
+        cmocka_unit_test(mistakes),
         cmocka_unit_test(what_cannot_be_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
