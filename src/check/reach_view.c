@@ -215,6 +215,27 @@ static void add_bootif(const struct kl_case *c, struct kl_intent *i)
         asks(&l->ip6, KL_AUTO);
 }
 
+/* NetworkManager gives a name server to the profiles that use its family; what is left over is not
+ * in the intent, and yet somebody meant it. */
+static void add_unused_dns(const struct kl_case *c, struct kl_intent *i)
+{
+    struct kl_addr *dns = kl_alloc(c->a, (i->ndns + c->line->n) * sizeof *dns), a;
+    size_t n = 0;
+    for (size_t k = 0; k < c->line->n; k++)
+        if (kl_starts(c->line->args[k].text, "nameserver=") &&
+            kl_addr_parse(kl_arg_value(&c->line->args[k]), &a))
+            dns[n++] = a;
+    for (size_t k = 0; k < i->ndns; k++) {
+        bool known = false;
+        for (size_t m = 0; m < n; m++)
+            known |= kl_addr_eq(&dns[m], &i->dns[k]);
+        if (!known)
+            dns[n++] = i->dns[k];
+    }
+    i->dns = dns;
+    i->ndns = n;
+}
+
 static bool speaks(const struct kl_intent *i)
 {
     for (size_t k = 0; k < i->nlinks; k++)
@@ -238,6 +259,7 @@ struct kl_view kl_view_initrd(const struct kl_case *c)
             nm_tries(c, c->initrd, &i->links[k]);
     }
     add_bootif(c, i);
+    add_unused_dns(c, i);
     if (!speaks(i))
         return v;
     v.i = i;

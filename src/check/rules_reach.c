@@ -151,7 +151,7 @@ void kl_rules_reach(const struct kl_case *c, struct kl_diags *d)
     struct kl_view initrd = kl_view_initrd(c), installer = kl_view_installer(c),
                    system = kl_view_system(c);
     size_t n = kl_wanted_initrd(c, &wanted);
-    check_stage(&r, &initrd, c->initrd, wanted, n);
+    check_stage(&r, &initrd, initrd.i, wanted, n);
     n = kl_wanted_installer(c, &wanted);
     bool again = c->installer && c->installer != c->initrd;
     check_stage(&r, &installer, again ? c->installer : NULL, wanted, n);

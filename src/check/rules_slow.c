@@ -111,16 +111,20 @@ static bool needs_network(const struct kl_case *c)
     return false;
 }
 
+/* bond= as the kernel line would say it. Values that are lists need a release's own separator. */
 static const char *mend(struct kl_diags *d, const struct kl_link *bond)
 {
-    struct kl_buf ports KL_BUF_SCOPE = {0};
+    struct kl_buf b KL_BUF_SCOPE = {0};
     if (!bond)
         return "name the interface: ip=NAME:dhcp; or let the loader say which NIC booted (BOOTIF=)";
     for (size_t k = 0; k < bond->nports; k++)
-        kl_buf_addf(&ports, "%s%s", k ? "," : "", bond->ports[k]);
-    return kl_diag_text(d,
-        "say the bond on the kernel line too: bond=%s:%s:mode=%s, and ip= for %s", bond->name,
-        ports.s, kl_bond_modes[bond->mode], bond->name);
+        kl_buf_addf(&b, "%s%s", k ? "," : "", bond->ports[k]);
+    kl_buf_addf(&b, ":mode=%s", kl_bond_modes[bond->mode]);
+    for (size_t k = 0; k < bond->noptions; k++)
+        if (!strchr(bond->options[k].value, ','))
+            kl_buf_addf(&b, ",%s=%s", bond->options[k].name, bond->options[k].value);
+    return kl_diag_text(d, "say the bond on the kernel line too: bond=%s:%s, and ip= for %s",
+        bond->name, b.s, bond->name);
 }
 
 static void say_effects(
