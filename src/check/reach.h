@@ -40,6 +40,8 @@ bool kl_is_legacy(const struct kl_case *c);
 const char *kl_ip_interface(const struct kl_case *c, const struct kl_arg *ip);
 /* Does this link stand for one interface that has a name? Not "*", "link", "bootif" or a MAC. */
 bool kl_is_named(const struct kl_link *l);
+/* Its name, for people. */
+const char *kl_called(const char *link);
 
 /* An option of a kickstart command: what follows "--name=", or the next word; NULL without it. The
  * place is that of the value. "" for an option without a value. */

@@ -138,6 +138,12 @@ bool kl_is_named(const struct kl_link *l)
            !kl_mac_parse(l->name, &mac);
 }
 
+const char *kl_called(const char *link)
+{
+    bool any = strcmp(link, "*") == 0 || strcmp(link, "link") == 0;
+    return any ? "the interface" : link;
+}
+
 static struct kl_intent *copy_of(struct kl_arena *a, const struct kl_intent *i, size_t more)
 {
     struct kl_intent *out = kl_alloc(a, sizeof *out);

@@ -173,6 +173,47 @@ static void say_nothing_for(const struct kl_case *c, struct kl_diags *d, const s
     kl_diag_effect(d, one, "initrd: %s is up without an address", l->name);
 }
 
+/* ip= as the kickstart has it. */
+static const char *ip_like(struct kl_diags *d, const struct kl_intent *i, const struct kl_link *l)
+{
+    char address[KL_ADDR_TEXT], via[KL_ADDR_TEXT] = "";
+    bool four = l->ip4.method == KL_STATIC && l->ip4.naddresses;
+    const struct kl_ip *ip = four ? &l->ip4 : &l->ip6;
+    const char *open = four ? "" : "[", *close = four ? "" : "]";
+    bool has_via = ip->gateway == KL_GATEWAY_EXPLICIT;
+    if (!ip->addresses[0].len)
+        return kl_diag_text(d, "add ip= for %s", l->name);
+    kl_addr_text(&ip->addresses[0].addr, address);
+    if (has_via)
+        kl_addr_text(&ip->nexthop, via);
+    return kl_diag_text(d, "add ip=%s%s%s::%s%s%s:%u:%s:%s:none", open, address, close,
+        has_via ? open : "", via, has_via ? close : "", ip->addresses[0].len,
+        four && i->hostname ? i->hostname : "", l->name);
+}
+
+/* Field report A: the line makes the bond, and says no address. Then DHCP is all that is left. */
+static void check_unsaid(const struct kl_case *c, struct kl_diags *d, const struct kl_link *l)
+{
+    const struct kl_link *same = c->installer ? kl_link_find(c->installer, l->name) : NULL;
+    if (l->kind == KL_ETHERNET || kl_link_controller(c->initrd, l->name) || !same ||
+        same->kind != l->kind || same->ip4.method == KL_DHCP)
+        return;
+    bool four = same->ip4.method == KL_STATIC && same->ip4.naddresses;
+    bool six = same->ip6.method == KL_STATIC && same->ip6.naddresses;
+    if (!four && !six)
+        return;
+    struct kl_diag *one = kl_diag(d, KL_WARNING, "no-address",
+        kl_intent_said(c->initrd, l->name, "kind"), ip_like(d, c->installer, same),
+        "the kernel line makes %s and has no ip= for it, while the kickstart gives it an address",
+        l->name);
+    struct kl_place at =
+        kl_intent_said(c->installer, same->name, four ? "addresses4" : "addresses6");
+    if (is_on_line(&at))
+        kl_diag_also(d, one, at, "the address in the kickstart");
+    kl_diag_effect(
+        d, one, "initrd: asks on %s by DHCP, and has no network where nobody answers", l->name);
+}
+
 /* The address went to a port. */
 static void check_bond(const struct kl_case *c, struct kl_diags *d, const struct kl_link *l)
 {
@@ -207,8 +248,11 @@ static void check_initrd(const struct kl_case *c, struct kl_diags *d)
     const struct kl_wanted *why = need(wanted, n);
     if (!why || !c->initrd || check_all_off(c, d, why))
         return;
+    bool unsaid = !kl_line_word(c, "ip") && !kl_line_word(c, "ipv6") && !kl_line_is_open(c);
     for (size_t k = 0; k < c->initrd->nlinks; k++) {
         const struct kl_link *l = &c->initrd->links[k];
+        if (unsaid)
+            check_unsaid(c, d, l);
         if (!gets_nothing(c, l))
             continue;
         if (l->kind == KL_VLAN)

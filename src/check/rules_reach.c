@@ -26,6 +26,17 @@ static bool is_on_line(const struct kl_place *at)
     return at->file && at->line;
 }
 
+/* Of several servers in one command the first is enough. */
+static bool is_repeated(const struct rule *r, const struct kl_wanted *w)
+{
+    const struct kl_diag *one;
+    for (size_t k = r->from; w->severity < KL_ERROR && (one = kl_diags_at(r->d, k)); k++)
+        if (strcmp(one->code, "unreachable-url") == 0 && kl_streq(one->at.file, w->at.file) &&
+            one->at.line == w->at.line && strstr(one->message, w->what))
+            return true;
+    return false;
+}
+
 /* The fact that decides. */
 static void show_fact(struct rule *r, struct kl_diag *one, const struct kl_view *v,
     const struct kl_reach_answer *answer)
@@ -37,9 +48,11 @@ static void show_fact(struct rule *r, struct kl_diag *one, const struct kl_view 
     if (!answer->link)
         kl_diag_also(r->d, one, at, "the name servers of the %s", v->stage);
     else if (kl_starts(answer->field, "addresses"))
-        kl_diag_also(r->d, one, at, "the address of %s in the %s", answer->link, v->stage);
+        kl_diag_also(
+            r->d, one, at, "the address of %s in the %s", kl_called(answer->link), v->stage);
     else
-        kl_diag_also(r->d, one, at, "all that %s is given in the %s", answer->link, v->stage);
+        kl_diag_also(
+            r->d, one, at, "all that %s is given in the %s", kl_called(answer->link), v->stage);
 }
 
 /* --- URLs --------------------------------------------------------------------------------------*/
@@ -63,7 +76,8 @@ static bool is_dns_matter(const struct kl_view *v, const char *host)
 static void check_wanted(struct rule *r, const struct kl_view *v, const struct kl_wanted *w)
 {
     int family;
-    if (!*w->host || is_dns_matter(v, w->host) || is_said(r, "unreachable-url", &w->at))
+    if (!*w->host || is_dns_matter(v, w->host) || is_said(r, "unreachable-url", &w->at) ||
+        is_repeated(r, w))
         return;
     struct kl_reach_answer answer = kl_reach_host(r->c->a, v->i, w->host);
     if (answer.reach != KL_UNREACHED)
@@ -128,7 +142,8 @@ static void check_dns(struct rule *r, const struct kl_view *v, const struct kl_i
         kl_diag_effect(r->d, one, "%s: %s in %s cannot be resolved; %s", v->stage, name->host,
             name->what, name->effect);
     else
-        kl_diag_effect(r->d, one, "%s: gets no answer from %s", v->stage, servers.s);
+        kl_diag_effect(r->d, one, "%s: %s no answer from %s", v->stage,
+            ra || v->partly ? "may get" : "gets", servers.s);
 }
 
 /* --- stages ------------------------------------------------------------------------------------*/

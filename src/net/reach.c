@@ -93,10 +93,12 @@ static const struct kl_link *first_link(const struct kl_intent *i, int family)
     return NULL;
 }
 
-/* "*" is what an ip= without an interface is for (stage/cmdline_parse.h). */
+/* "*" is what an ip= without an interface is for (stage/cmdline_parse.h), "link" what a network
+ * command without a device is (stage/kickstart_parse.c). */
 static const char *called(const struct kl_link *l)
 {
-    return strcmp(l->name, "*") == 0 ? "the interface" : l->name;
+    bool any = strcmp(l->name, "*") == 0 || strcmp(l->name, "link") == 0;
+    return any ? "the interface" : l->name;
 }
 
 static struct kl_reach_answer no_family(

@@ -253,6 +253,8 @@ static const struct texts installers[] = {
     {"rhel-8.6", V4 LOCAL,
         N4 "\ntimezone UTC --ntpservers=192.0.2.9,198.51.100.7\nlogging --host=198.51.100.8",
         .want = "unreachable-url warning, unreachable-url warning", .says = "198.51.100.7"},
+    {"rhel-8.6", V4 LOCAL, N4 "\ntimezone UTC --ntpservers=198.51.100.6,198.51.100.7",
+        .want = "unreachable-url warning"},
     {"rhel-9.4", V4 LOCAL, N4 "\ntimesource --ntp-server=198.51.100.7",
         .want = "unreachable-url warning", .says = "clock"},
     {"rhel-9.4", V4 LOCAL, N4 "\nrepo --name=x --baseurl=http://198.51.100.9/x",
@@ -313,6 +315,11 @@ static void name_servers_out_of_reach_are_found(void **state)
 
 /* --- links -------------------------------------------------------------------------------------*/
 
+#define BOND "network --device=bond0 --bondslaves=eth0,eth1 --bondopts=mode=6,miimon=100 --noipv6 "
+#define BOND_DHCP BOND "--bootproto=dhcp"
+#define BOND_STATIC                                                                                \
+    BOND "--bootproto=static --ip=192.0.2.5 --netmask=255.255.255.0 --gateway=192.0.2.1"
+
 static const struct texts links[] = {
     {"centos-7.9", "ip=192.0.2.5::192.0.3.1:255.255.255.0::eth0:none inst.ks=http://192.0.2.9/k",
         .want = "gateway-off-link error", .says = "refuses"},
@@ -346,6 +353,14 @@ static const struct texts links[] = {
     {"centos-7.9", "bond=bond0:eth0,eth1:mode=1 ip=eth2:dhcp " KS4, .want = ""},
     {"centos-7.9", "bond=bond0:eth0,eth1:mode=1 ip=dhcp " KS4, .want = ""},
     {"centos-7.9", "bond=bond0:eth0,eth1:mode=1 " KS4, .want = ""},
+    {"ol-7.2", "bond=bond0:eth0,eth1:mode=6 inst.ks=http://192.0.2.9/k", BOND_STATIC,
+        .want = "no-address warning", .says = "add ip=192.0.2.5::192.0.2.1:24::bond0:none"},
+    {"rhel-9.4", "bond=bond0:eth0,eth1:mode=6 ip=bond0:dhcp inst.ks=http://192.0.2.9/k",
+        BOND_STATIC, .want = ""},
+    {"rhel-9.4", "bond=bond0:eth0,eth1:mode=6 inst.ks=http://192.0.2.9/k", BOND_DHCP, .want = ""},
+    {"rhel-9.4", "bond=bond0:eth0,eth1:mode=6 $ip inst.ks=http://192.0.2.9/k", BOND_STATIC,
+        .want = ""},
+    {"rhel-9.4", "bond=bond0:eth0,eth1:mode=6 inst.ks=hd:sda1:/k", BOND_STATIC, .want = ""},
     {"centos-7.9", "vlan=eth0.7:eth0 " V4 KS4,
         "network --device=eth0 --vlanid=7 --bootproto=static --ip=192.0.2.5 "
         "--netmask=255.255.255.0 --gateway=192.0.2.1",
@@ -370,31 +385,29 @@ static void links_that_cannot_work_are_found(void **state)
 
 /* --- slow paths --------------------------------------------------------------------------------*/
 
-#define BOND                                                                                       \
-    "network --device=bond0 --bondslaves=eth0,eth1 --bondopts=mode=6,miimon=100 --bootproto=dhcp"
-
 static const struct texts slow[] = {
-    {"ol-7.2", KS4, BOND, .nics = 10, .want = "slow-path warning",
+    {"ol-7.2", KS4, BOND_DHCP, .nics = 10, .want = "slow-path warning",
         .says =
             "up to 8 interfaces before it, each 60 s when it has a link and gets no answer, 5 s"},
-    {"ol-7.2", KS4, BOND, .nics = 10, .want = "slow-path warning", .says = "480 s at worst"},
-    {"ol-7.2", "ip=dhcp " KS4, BOND, .want = "slow-path warning", .says = "each interface before"},
-    {"ol-7.2", "ksdevice=link " KS4, BOND, .want = "slow-path warning",
+    {"ol-7.2", KS4, BOND_DHCP, .nics = 10, .want = "slow-path warning", .says = "480 s at worst"},
+    {"ol-7.2", "ip=dhcp " KS4, BOND_DHCP, .want = "slow-path warning",
+        .says = "each interface before"},
+    {"ol-7.2", "ksdevice=link " KS4, BOND_DHCP, .want = "slow-path warning",
         .says = "bond=bond0:eth0,eth1:mode=balance-alb"},
-    {"centos-7.9", "ip=dhcp rd.net.timeout.dhcp=10 " KS4, BOND, .want = "slow-path warning",
+    {"centos-7.9", "ip=dhcp rd.net.timeout.dhcp=10 " KS4, BOND_DHCP, .want = "slow-path warning",
         .says = "10 s"},
-    {"rhel-8.2", "ip=dhcp " KS4, BOND, .nics = 4, .want = "slow-path warning",
+    {"rhel-8.2", "ip=dhcp " KS4, BOND_DHCP, .nics = 4, .want = "slow-path warning",
         .says = ", 10 s when"},
-    {"ol-7.2", "ip=dhcp " KS4, BOND, .ipappend = true, .want = ""},
-    {"ol-7.2", "ip=dhcp BOOTIF=01-52-54-00-12-34-56 " KS4, BOND, .want = ""},
-    {"ol-7.2", "bond=bond0:eth0,eth1:mode=6,miimon=100 " KS4, BOND, .nics = 10, .want = ""},
-    {"ol-7.2", "ip=eth0:dhcp " KS4, BOND, .want = ""},
-    {"ol-7.2", "ksdevice=eth0 " KS4, BOND, .want = ""},
-    {"ol-7.2", "ip=dhcp inst.ks=hd:sda1:/ks", BOND, .want = ""},
+    {"ol-7.2", "ip=dhcp " KS4, BOND_DHCP, .ipappend = true, .want = ""},
+    {"ol-7.2", "ip=dhcp BOOTIF=01-52-54-00-12-34-56 " KS4, BOND_DHCP, .want = ""},
+    {"ol-7.2", "bond=bond0:eth0,eth1:mode=6,miimon=100 " KS4, BOND_DHCP, .nics = 10, .want = ""},
+    {"ol-7.2", "ip=eth0:dhcp " KS4, BOND_DHCP, .want = ""},
+    {"ol-7.2", "ksdevice=eth0 " KS4, BOND_DHCP, .want = ""},
+    {"ol-7.2", "ip=dhcp inst.ks=hd:sda1:/ks", BOND_DHCP, .want = ""},
     {"ol-7.2", "ip=dhcp " KS4, "network --device=eth0 --bootproto=dhcp", .want = ""},
     {"ol-7.2", "ip=dhcp " KS4, .nics = 2, .want = "slow-path warning", .says = "up to 1 interface"},
-    {"rhel-9.4", "ip=dhcp " KS4, BOND, .want = ""},
-    {"rhel-9.4", "ip=dhcp " KS4, BOND, .nics = 4, .want = "slow-path warning", .says = "90 s"},
+    {"rhel-9.4", "ip=dhcp " KS4, BOND_DHCP, .want = ""},
+    {"rhel-9.4", "ip=dhcp " KS4, BOND_DHCP, .nics = 4, .want = "slow-path warning", .says = "90 s"},
     {"rhel-9.4", "ip=dhcp " KS4, .nics = 1, .want = ""},
     {"rhel-9.4", "ip=dhcp " KS4, .nics = 3, .want = "slow-path warning", .says = "at once"},
     /* an ip= for a port */
