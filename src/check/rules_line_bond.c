@@ -196,14 +196,31 @@ static void options(struct bond *b, size_t from)
     }
 }
 
+/* From the word before the first wrong separator to the word behind the last: what the engine
+ * misreads. Where fields shift, that is all that follows. */
+static struct kl_place misread(const struct bond *b)
+{
+    size_t from = b->wrong_at, to = b->wrong_at;
+    const char *old = b->w->text;
+    bool shifts = false;
+    while (from > b->value && !strchr(",;:=", old[from - 1]))
+        from--;
+    for (size_t k = b->value; old[k]; k++)
+        if (old[k] != b->text[k]) {
+            shifts |= old[k] == ':' || b->text[k] == ':';
+            to = k + 1 + strcspn(old + k + 1, ",;:=");
+        }
+    return kl_arg_place(b->w, from, shifts ? strlen(old) - from : to - from);
+}
+
 static void say_separator(const struct bond *b)
 {
     if (!b->wrong_at)
         return;
     const struct kl_line *l = b->l;
-    struct kl_diag *one = kl_diag(l->d, KL_ERROR, "separator-wrong",
-        kl_arg_place(b->w, b->wrong_at, 1), kl_diag_text(l->d, "write %s", b->text),
-        "'%c' stands %s: it is '%c' there", b->wrong, b->wrong_where, b->text[b->wrong_at]);
+    struct kl_diag *one = kl_diag(l->d, KL_ERROR, "separator-wrong", misread(b),
+        kl_diag_text(l->d, "write %s", b->text), "'%c' stands %s: it is '%c' there", b->wrong,
+        b->wrong_where, b->text[b->wrong_at]);
     for (size_t k = b->value; b->certain && b->text[k]; k++)
         if (b->text[k] != b->w->text[k])
             kl_line_edit(l, one, b->w, k, 1, kl_strndup(l->a, b->text + k, 1));

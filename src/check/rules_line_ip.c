@@ -251,11 +251,11 @@ static void say_misplaced(const struct kl_line *l, const struct kl_arg *w, const
     const char *better = meant(l, value, f);
     const char *where = k < PARTS ? kl_sprintf(l->a, "where the %s belongs", part_names[k])
                                   : "behind the place of the method";
-    struct kl_diag *one =
-        kl_diag(l->d, KL_ERROR, "field-misplaced", kl_line_field_place(w, &f->f[k]),
-            better ? kl_diag_text(l->d, "write ip=%s", better)
-                   : "ip=ADDRESS::GATEWAY:NETMASK:HOST:INTERFACE:METHOD, each at its own place",
-            "'%s' stands %s", f->f[k].text, where);
+    struct kl_diag *one = kl_diag(l->d, KL_ERROR, "field-misplaced",
+        kl_arg_place(w, f->f[k].from, strlen(w->text + f->f[k].from)),
+        better ? kl_diag_text(l->d, "write ip=%s", better)
+               : "ip=ADDRESS::GATEWAY:NETMASK:HOST:INTERFACE:METHOD, each at its own place",
+        "'%s' stands %s", f->f[k].text, where);
     if (better)
         kl_line_rewrite(l, one, w, f->f[0].from, better);
 }
@@ -361,13 +361,11 @@ static bool unbracketed(const struct kl_line *l, const struct kl_arg *w, const s
     bracket(&s, w->text + from, 3);
     const char *better = s.several ? NULL : s.found;
     struct kl_place at = kl_arg_place(w, f->f[k].from, strlen(w->text + f->f[k].from));
-    const char *open = better ? strchr(better + (f->f[k].from - from), '[') : NULL;
-    if (open)
-        at = kl_arg_place(w, f->f[k].from, strcspn(open + 1, "]"));
     struct kl_diag *one = kl_diag(l->d, KL_ERROR, "literal-unbracketed", at,
         better ? kl_diag_text(l->d, "write ip=%s", better)
                : "write ip=[ADDRESS]::[GATEWAY]:LENGTH:HOST:INTERFACE:METHOD",
-        "an IPv6 address stands in ip= without brackets, so its colons part fields");
+        "an IPv6 address stands in ip= without brackets, so its colons part fields, and what "
+        "follows shifts");
     if (better)
         insert_brackets(l, one, w, from, better);
     return true;
