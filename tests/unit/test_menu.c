@@ -318,6 +318,79 @@ static void grub_examples(void **state)
         check_example(kl_grub_parse, &grub[k]);
 }
 
+/* --- iPXE --------------------------------------------------------------------------------------*/
+
+static const struct example ipxe[] = {
+    {"one kernel, at once",
+        "#!ipxe\ndhcp\nset base http://192.0.2.1/el9\nkernel --name linux ${base}/vmlinuz "
+        "initrd=initrd.img inst.ks=http://192.0.2.1/ks.cfg quiet\ninitrd --name initrd.img "
+        "${base}/initrd.img\nboot\n",
+        "(top): linux http://192.0.2.1/el9/vmlinuz [http://192.0.2.1/el9/initrd.img] "
+        "inst.ks=http://192.0.2.1/ks.cfg quiet *\nat once\n",
+        NULL, NULL},
+    {"settings of the machine stand as written",
+        "#!ipxe\nkernel k BOOTIF=01-${net0/mac:hexhyp} x\ninitrd http://${next-server}/i\nboot\n",
+        "(top): linux k [http://${next-server}/i] BOOTIF=01-${net0/mac:hexhyp} x * incomplete\n"
+        "at once\n",
+        NULL, NULL},
+    {"settings within settings, with several words, cleared",
+        "#!ipxe\nset v 9\nset el9-args a=1 b=2\nset gone x\nclear gone\nkernel k ${el${v}-args} "
+        "z${gone}\nboot\n",
+        "(top): linux k a=1 b=2 z *\nat once\n", NULL, NULL},
+    {"a setting that is set differently elsewhere is not known there",
+        "#!ipxe\n:a\nset t el8\ngoto boot\n:b\nset t el9\ngoto boot\n:boot\nkernel ${t}/k x=${t}\n"
+        "initrd ${t}/i\nboot\n",
+        "boot: linux ${t}/k [${t}/i] x=${t} * incomplete\nat once\n", NULL, NULL},
+    {"imgargs, initrds before the kernel, boot with a name",
+        "#!ipxe\ninitrd http://h/i1\nkernel http://h/vmlinuz\ninitrd http://h/i2\nimgargs vmlinuz "
+        "initrd=i1 a=1 b\nboot vmlinuz\n",
+        "(top): linux http://h/vmlinuz [http://h/i1 http://h/i2] a=1 b *\nat once\n", NULL, NULL},
+    {"a menu with a time-out, continued lines, comments",
+        "#!ipxe\n:start\nmenu Boot\nitem --gap -- Systems\nitem --key l local Local disk\nitem ins "
+        "Install # the default\nchoose --timeout 5000 --default ins target && goto ${target} || "
+        "goto "
+        "start\n:ins\nkernel k a \\\n  b\\\nc # d\ninitrd i || goto start\nboot || goto "
+        "start\n:local\n"
+        "exit\n",
+        "ins: linux k [i] a bc *timeout\nlocal: local\nafter 50 asks\n", NULL, NULL},
+    {"a menu that waits", "#!ipxe\nmenu\nitem a A\nchoose t && goto ${t}\n:a\nkernel k\nboot\n",
+        "a: linux k\nasks\n", NULL, NULL},
+    {"the first item, or the one that says so",
+        "#!ipxe\nmenu\nitem a A\nitem --default b B\nchoose --timeout 100 t\ngoto ${t}\n:a\nkernel "
+        "k\nboot\n:b\nkernel l\nboot\n",
+        "a: linux k\nb: linux l *timeout\nafter 1 asks\n", NULL, NULL},
+    {"nobody presses the key",
+        "#!ipxe\nprompt --key 0x02 --timeout 2000 Press Ctrl-B && shell ||\nkernel k\nboot\n",
+        "(top): other if(prompt --key 0x02 --timeout 2000 Press Ctrl-B)\n(top): linux k *timeout\n"
+        "after 20 asks\n",
+        NULL, NULL},
+    {"ways that differ by machine, and ways that end alike",
+        "#!ipxe\niseq ${buildarch} arm64 && goto arm || goto x86\n:arm\nkernel arm/k\nboot\n:x86\n"
+        "kernel x86/k\nboot\n",
+        "arm: linux arm/k *\nx86: linux x86/k *\nat once\n", NULL, NULL},
+    {"ways that do not", "#!ipxe\nisset ${asset} && goto x ||\nexit\n:x\nkernel x86/k\nboot\n",
+        "(top): local\nx: linux x86/k\nat once\n", NULL, NULL},
+    {"what the text decides",
+        "#!ipxe\nset m install\niseq ${m} install && goto x ||\nexit\n:x\nkernel x86/k\nboot\n",
+        "(top): local\nx: linux x86/k *\nat once\n", NULL, NULL},
+    {"local disks, and what is none",
+        "#!ipxe\n:a\nsanboot --no-describe --drive 0x80\n:b\nsanboot iscsi:192.0.2.1::::iqn\n:c\n"
+        "chain http://h/other.ipxe\n:d\nkernel memdisk iso\ninitrd x.iso\nboot\n:e\nreboot\n:f\n"
+        "chain http://h/vmlinuz ks=u\n",
+        "a: local *\nb: other\nc: other http://h/other.ipxe\nd: other memdisk [x.iso] iso\ne: "
+        "other\n"
+        "f: linux http://h/vmlinuz ks=u\nat once\n",
+        NULL, NULL},
+    {"round and round", "#!ipxe\n:a\ngoto b\n:b\ngoto a\n", "at once\n", NULL, NULL},
+};
+
+static void ipxe_examples(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < sizeof ipxe / sizeof *ipxe; k++)
+        check_example(kl_ipxe_parse, &ipxe[k]);
+}
+
 /* --- round trip --------------------------------------------------------------------------------*/
 
 typedef bool render(const struct kl_boot *b, struct kl_buf *out, struct kl_diags *d);
@@ -410,6 +483,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pxelinux_examples),
         cmocka_unit_test(grub_examples),
+        cmocka_unit_test(ipxe_examples),
         cmocka_unit_test(rendered_reads_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
