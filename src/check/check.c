@@ -19,8 +19,25 @@ struct run {
     struct kl_diags *d; /* of the document at hand */
 };
 
+/* A finding may point into a file that another reader read before: reservations. */
+static void know(struct run *r, const char *file)
+{
+    struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
+    size_t len;
+    const struct kl_doc *doc =
+        file && !kl_diags_knows(r->d, file) ? kl_site_document(r->site, file) : NULL;
+    const char *text = doc ? kl_site_text(r->site, a, doc, &len) : NULL;
+    if (text)
+        kl_diags_source(r->d, file, text, len);
+}
+
 static void hand_over(struct run *r)
 {
+    const struct kl_diag *one;
+    for (size_t k = 0; r->site && (one = kl_diags_at(r->d, k)); k++) {
+        know(r, one->at.file);
+        know(r, one->also.file);
+    }
     r->out->errors += kl_diags_count(r->d, KL_ERROR);
     r->out->warnings += kl_diags_count(r->d, KL_WARNING) - kl_diags_count(r->d, KL_ERROR);
     r->out->notes += kl_diags_count(r->d, KL_NOTE) - kl_diags_count(r->d, KL_WARNING);
@@ -221,6 +238,7 @@ static void one_host(struct run *r, const struct kl_fleet *f, const struct kl_ho
     kickstarts(r);
     kl_cases_free(r->cases);
     kl_site_free(r->site);
+    r->site = NULL;
 }
 
 bool kl_check_fleet(const struct kl_fleet *f, const struct kl_host *const *hosts, size_t nhosts,

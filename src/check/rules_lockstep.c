@@ -103,14 +103,23 @@ static void pair_links(struct pair *p)
 
 /* --- saying ------------------------------------------------------------------------------------*/
 
-static struct kl_place at_of(const struct side *s, const struct kl_link *l, const char *field)
-{
-    return kl_intent_said(s->i, l ? l->name : NULL, field);
-}
-
 static bool has_line(const struct kl_place *p)
 {
     return p->file && p->line;
+}
+
+/* Where a fact is said; where it is not, the link that it would be said of. */
+static struct kl_place at_of(const struct side *s, const struct kl_link *l, const char *field)
+{
+    struct kl_place at = kl_intent_said(s->i, l ? l->name : NULL, field);
+    const struct kl_link *install = kl_link_find(s->i, s->i->install);
+    return has_line(&at) || l || !install ? at : kl_intent_said(s->i, install->name, "kind");
+}
+
+/* Of a pair the name that is one. */
+static const char *name_of(const struct kl_link *x, const struct kl_link *y)
+{
+    return is_any(x) ? y->name : x->name;
 }
 
 /* A finding at the first place of the two that is one, with the other beside it. */
@@ -229,7 +238,7 @@ static void bond_option(
     say(p, vx && vy ? KL_WARNING : KL_NOTE, "bond-options-differ",
         at_of(&p->a, x, vx ? field : "ports"), at_of(&p->b, y, vy ? field : "ports"),
         kl_diag_text(p->d, "write %s=%s in both", name, vy ? vy : vx),
-        kl_sprintf(p->c->a, "%s: %s says %s %s, %s says %s", x->name, p->a.speaks, name,
+        kl_sprintf(p->c->a, "%s: %s says %s %s, %s says %s", name_of(x, y), p->a.speaks, name,
             vx ? vx : "nothing", p->b.speaks, vy ? vy : "nothing"));
 }
 
@@ -281,7 +290,7 @@ static void static_and_learnt(
     say(p, KL_NOTE, "address-differs", at_of(&p->a, x, ix->naddresses ? field : method),
         at_of(&p->b, y, iy->naddresses ? field : method),
         "write the address in both, if the machine is to keep it during the install",
-        kl_sprintf(p->c->a, "%s: %s says %s, %s says %s", y->name, p->a.speaks,
+        kl_sprintf(p->c->a, "%s: %s says %s, %s says %s", name_of(x, y), p->a.speaks,
             ip_words(p->c->a, ix, family), p->b.speaks, ip_words(p->c->a, iy, family)));
 }
 
@@ -307,7 +316,7 @@ static void compare_addresses(
             effects(p,
                 say(p, KL_WARNING, "prefix-differs", at_of(&p->a, x, field), at_of(&p->b, y, field),
                     "write the network's own prefix length in both",
-                    kl_sprintf(p->c->a, "%s: %s says %s, %s says %s", x->name, p->a.speaks,
+                    kl_sprintf(p->c->a, "%s: %s says %s, %s says %s", name_of(x, y), p->a.speaks,
                         addresses(p->c->a, ix), p->b.speaks, addresses(p->c->a, iy))),
                 x, y);
             return;
@@ -316,7 +325,7 @@ static void compare_addresses(
     effects(p,
         say(p, KL_WARNING, "address-differs", at_of(&p->a, x, field), at_of(&p->b, y, field),
             "write the same address in both",
-            kl_sprintf(p->c->a, "%s: %s says %s, %s says %s", x->name, p->a.speaks,
+            kl_sprintf(p->c->a, "%s: %s says %s, %s says %s", name_of(x, y), p->a.speaks,
                 addresses(p->c->a, ix), p->b.speaks, addresses(p->c->a, iy))),
         x, y);
 }
@@ -347,21 +356,19 @@ static void compare_gateways(
     /* Learnt in one, written in the other: both have one. None where addresses are static: one
      * stage cannot leave its network. */
     bool learnt = ix->gateway == KL_GATEWAY_LEARNT || iy->gateway == KL_GATEWAY_LEARNT;
-    effects(p,
-        say(p, learnt ? KL_NOTE : KL_WARNING, "gateway-differs",
-            at_of(&p->a, x,
-                explicit_x    ? field
-                : family == 4 ? "addresses4"
-                              : "addresses6"),
-            at_of(&p->b, y,
-                explicit_y    ? field
-                : family == 4 ? "addresses4"
-                              : "addresses6"),
-            "write the same gateway in both",
-            kl_sprintf(p->c->a, "%s: the IPv%d gateway of %s is %s, of %s %s", x->name, family,
-                p->a.speaks, gateway_words(p->c->a, ix, family), p->b.speaks,
-                gateway_words(p->c->a, iy, family))),
-        learnt ? NULL : x, learnt ? NULL : y);
+    const char *instead = family == 4 ? "addresses4" : "addresses6";
+    struct kl_diag *one = say(p, learnt ? KL_NOTE : KL_WARNING, "gateway-differs",
+        at_of(&p->a, x, explicit_x ? field : instead),
+        at_of(&p->b, y, explicit_y ? field : instead), "write the same gateway in both",
+        kl_sprintf(p->c->a, "%s: the IPv%d gateway of %s is %s, of %s %s", name_of(x, y), family,
+            p->a.speaks, gateway_words(p->c->a, ix, family), p->b.speaks,
+            gateway_words(p->c->a, iy, family)));
+    const struct side *without = ix->gateway == KL_GATEWAY_NONE   ? &p->a
+                                 : iy->gateway == KL_GATEWAY_NONE ? &p->b
+                                                                  : NULL;
+    if (without)
+        kl_diag_effect(
+            p->d, one, "%s: over IPv%d only its own network is reached", without->stage, family);
 }
 
 static void compare_mtu(struct pair *p, const struct kl_link *x, const struct kl_link *y)
@@ -372,7 +379,7 @@ static void compare_mtu(struct pair *p, const struct kl_link *x, const struct kl
     const char *vy = y->mtu ? kl_sprintf(p->c->a, "%u", y->mtu) : "the default of 1500";
     say(p, KL_WARNING, "mtu-differs", at_of(&p->a, x, "mtu"), at_of(&p->b, y, "mtu"),
         "write the same MTU in both",
-        kl_sprintf(p->c->a, "%s: the MTU of %s is %s, of %s %s", x->name, p->a.speaks, vx,
+        kl_sprintf(p->c->a, "%s: the MTU of %s is %s, of %s %s", name_of(x, y), p->a.speaks, vx,
             p->b.speaks, vy));
 }
 
@@ -479,16 +486,15 @@ static const char *mend_missing(struct pair *p, const struct side *lacks, const 
                       l->name, kl_buf_text(&ports), kl_bond_modes[l->mode]);
 }
 
-/* Does `other` do, in the stage that lacks `l`, what `l` does in the other? It is whatever NIC
- * there is, or one that `l` stands on, or one that only its own stage knows. */
+/* Does `other` do, in the stage that lacks `l`, what `l` does in the other? It is what `l` stands
+ * on, or whatever NIC there is, or one that only its own stage knows. */
 static bool stands_in(const struct pair *p, const struct side *has, const struct kl_link *other,
     const struct kl_link *l, bool (*is_free)(const struct pair *, const struct kl_link *))
 {
-    (void)p;
-    if (other->kind != KL_ETHERNET)
-        return false;
-    const struct kl_link *over = kl_link_controller(has->i, other->name);
-    return is_any(other) || over || kl_streq(l->parent, other->name) || is_free(p, other);
+    if (l->parent && kl_streq(l->parent, other->name))
+        return true;
+    return other->kind == KL_ETHERNET &&
+           (is_any(other) || is_free(p, other) || kl_link_controller(has->i, other->name));
 }
 
 /* `has` makes the link, `lacks` does not. Only what the stage without it does instead makes it a
@@ -639,7 +645,9 @@ static struct kl_intent *of_reserved(const struct kl_case *c)
     const struct kl_reserved *r = c->reserved;
     struct kl_intent *i = kl_alloc(c->a, sizeof *i);
     struct kl_link *l = kl_alloc(c->a, sizeof *l);
-    *l = (struct kl_link){.name = "*", .mac = r->mac, .mtu = r->mtu, .at = r->at};
+    char mac[KL_MAC_TEXT];
+    const char *name = r->mac.set ? kl_strdup(c->a, kl_mac_text(&r->mac, mac)) : "*";
+    *l = (struct kl_link){.name = name, .mac = r->mac, .mtu = r->mtu, .at = r->at};
     if (r->ip4.addr.family) {
         l->ip4.method = KL_STATIC;
         l->ip4.addresses = (struct kl_prefix *)&r->ip4;

@@ -157,6 +157,14 @@ void kl_site_free(struct kl_site *s)
     free(s);
 }
 
+const struct kl_doc *kl_site_document(const struct kl_site *s, const char *path)
+{
+    const struct kl_doc *doc = kl_names_get(&s->bases, base_of(path));
+    while (doc && strcmp(doc->path, path) != 0)
+        doc = doc->same;
+    return doc;
+}
+
 const char *kl_site_text(
     const struct kl_site *s, struct kl_arena *a, const struct kl_doc *doc, size_t *len)
 {

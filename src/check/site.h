@@ -37,6 +37,7 @@ struct kl_doc *kl_site_add(struct kl_site *s, const char *path, const char *text
 void kl_site_index(struct kl_site *s);
 void kl_site_free(struct kl_site *s);
 
+const struct kl_doc *kl_site_document(const struct kl_site *s, const char *path); /* or NULL */
 /* The text of a document, in `a`; NULL when it cannot be read any more. */
 const char *kl_site_text(
     const struct kl_site *s, struct kl_arena *a, const struct kl_doc *doc, size_t *len);

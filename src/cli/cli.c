@@ -151,9 +151,7 @@ int kl_cli_options(struct kl_cli *cli, int argc, char **argv, const struct optio
     return optind;
 }
 
-/* What a renderer says points into the inventory, whose text it never saw: it is read again here,
- * to show the line. */
-static void know_files(struct kl_diags *d)
+void kl_cli_know_files(struct kl_diags *d)
 {
     const struct kl_diag *one;
     for (size_t i = 0; (one = kl_diags_at(d, i)); i++) {
@@ -169,7 +167,7 @@ static void know_files(struct kl_diags *d)
 
 void kl_cli_print(struct kl_cli *cli, struct kl_diags *d)
 {
-    know_files(d);
+    kl_cli_know_files(d);
     kl_diags_sort(d);
     kl_diags_print(d, stderr, cli->colour_err, 0);
 }

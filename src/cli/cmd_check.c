@@ -214,6 +214,7 @@ static void found(void *arg, struct kl_diags *d)
         }
     if (j->fixes)
         kl_fixes_add(j->fixes, d);
+    kl_cli_know_files(d);
     if (kl_diags_at(d, 0))
         clear_progress(j);
     kl_report_add(j->report, d);
