@@ -66,12 +66,15 @@ static void take_host(struct kl_wanted *w)
         memcpy(w->host, s, n);
 }
 
-/* A name that templates and variables left alone; else nobody knows what it will be. */
+/* A name that templates and variables left alone, else nobody knows what it will be; and no address
+ * with a fault in it. */
 static bool is_plain(const char *host)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                   "0123456789-._:";
-    return strspn(host, allowed) == strlen(host);
+    struct kl_addr a;
+    bool number = strspn(host, "0123456789.") == strlen(host);
+    return strspn(host, allowed) == strlen(host) && (!number || kl_addr_parse(host, &a));
 }
 
 static void settle(struct list *l)

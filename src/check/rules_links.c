@@ -38,9 +38,11 @@ static void check_gateway(const struct kl_case *c, struct kl_diags *d, const cha
 {
     bool legacy = strcmp(stage, "initrd") == 0 && kl_is_legacy(c);
     struct kl_reach_answer answer = kl_reach_gateway(c->a, l, family);
+    const struct kl_ip *ip = family == 4 ? &l->ip4 : &l->ip6;
     if (answer.reach != KL_UNREACHED || kl_link_controller(i, l->name) ||
-        (!legacy && is_meant(family == 4 ? &l->ip4 : &l->ip6)))
-        return;
+        (!legacy && is_meant(ip)) || !kl_addr_is_unicast(&ip->addresses[0].addr) ||
+        !kl_addr_is_unicast(&ip->nexthop))
+        return; /* what is no address of a host at all is another finding */
     struct kl_place at = kl_intent_said(i, l->name, answer.field);
     struct kl_place also = kl_intent_said(i, l->name, family == 4 ? "addresses4" : "addresses6");
     bool fatal = legacy && !has_other(c, i, family);

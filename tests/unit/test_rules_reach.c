@@ -161,6 +161,7 @@ static const struct texts urls[] = {
     {"rhel-9.4", "$more " V6_NM KS4, .want = ""},
     {"rhel-9.4", V6_NM "inst.ks=http://$server/ks.cfg", .want = ""},
     {"rhel-9.4", V6_NM "inst.ks=http://2001:db8::1/ks.cfg", .want = ""},
+    {"rhel-9.4", V4 "inst.ks=http://192.0.2.256/ks.cfg", .want = ""},
     {"rhel-9.4", V6_NM "inst.ks=hd:sda1:/ks.cfg inst.repo=cdrom", .want = ""},
     {"centos-7.9", "ip=192.0.2.5:198.51.100.9::255.255.255.255::eth0:none " KS4,
         .want = ""}, /* a peer */
@@ -332,6 +333,7 @@ static const struct texts links[] = {
         V4 "ip=198.51.100.5::192.0.2.1:255.255.255.0::eth1:none inst.ks=http://192.0.2.9/k",
         .want = "gateway-off-link warning"},
     {"rhel-9.4", V6_NM, .want = ""},
+    {"rhel-9.4", "ip=224.0.0.5::192.0.2.1:255.255.255.0::eth0:none", .want = ""},
     {"rhel-9.4", "ip=[2001:db8:11::5]::[2001:db8:12::1]:64::eth0:none",
         .want = "gateway-off-link warning"},
     {"rhel-9.4", NULL, N4 " --gateway=192.0.3.1", .want = "gateway-off-link warning"},
