@@ -176,6 +176,14 @@ static void say_mismatch(struct kl_load *l, const struct kl_block *sum, const st
     kl_also(l->d, d, sum->at[KL_S_TREE], "the tree is named here");
 }
 
+static void check_installs(struct kl_load *l, const struct kl_release *r, struct kl_place at)
+{
+    if (r && !kl_release_installs(r))
+        kl_diag(l->d, KL_ERROR, "release-not-installed", at,
+            "install EL7 or later; `kickline check` reads what others wrote for it",
+            "%s can be checked, not installed by Kickline", kl_release_name(l->tmp, r));
+}
+
 /* A release that was said counts; else the tree's own. */
 static void settle_release(struct kl_load *l, struct kl_block *sum, const struct kl_draft *draft)
 {
@@ -185,9 +193,11 @@ static void settle_release(struct kl_load *l, struct kl_block *sum, const struct
     bool known = s->tree && release_of(l, s->tree, sum->at[KL_S_TREE], !said, &is);
     if (said && is && s->release && s->release != is)
         say_mismatch(l, sum, is);
+    if (!said)
+        s->release = is;
+    check_installs(l, s->release, sum->at[said ? KL_S_RELEASE : KL_S_TREE]);
     if (said)
         return;
-    s->release = is;
     if (is || l->broken)
         return;
     if (!tree)

@@ -495,6 +495,11 @@ bool kl_cmdline_render(const struct kl_intent *i, const struct kl_release *r,
         .d = d,
         .errors = kl_diags_count(d, KL_ERROR),
         .stack = kl_alloc(a, i->nlinks + 1)};
+    if (!kl_release_installs(r)) {
+        kl_line_refuse(&l, NULL, "release-not-installed", "install EL7 or later",
+            "it can be checked, not installed by Kickline");
+        return false;
+    }
     kl_install_stack(&own, l.stack);
     const struct kl_link *install = kl_link_find(&own, own.install);
     if (!install || !kl_link_has_ip(install)) {

@@ -11,6 +11,7 @@
 #include "stage/cmdline_parse.h"
 
 #include "stage/cmdline.h"
+#include "stage/options.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -578,47 +579,38 @@ static void read_rest(struct kl_reading *r)
 
 /* --- the installer's own ----------------------------------------------------------------------*/
 
-/* Words that Kickline writes itself, or that are the kernel's, udev's and dracut's business. */
-static bool is_known(const char *key)
+static bool in(const char *const *list, const char *key)
 {
-    static const char *const keys[] = {"ip", "bond", "bridge", "vlan", "ifname", "nameserver",
-        "rd.route", "bootdev", "BOOTIF", "rd.bootif", "rd.neednet", "rd.net.timeout.carrier",
-        "rd.net.timeout.ipv6dad", "inst.waitfornet", "initrd", "BOOT_IMAGE", NULL};
-    for (size_t k = 0; keys[k]; k++)
-        if (strcmp(keys[k], key) == 0)
+    for (size_t k = 0; list[k]; k++)
+        if (strcmp(list[k], key) == 0)
             return true;
     return false;
 }
 
-static bool is_kernels(const char *key)
+/* Words that the readers above take in, and what a loader leaves. */
+static bool is_taken(const char *key)
 {
-    static const char *const keys[] = {"ro", "rw", "quiet", "rhgb", "root", "net.ifnames",
-        "biosdevname", "debug", "nomodeset", "panic", "selinux", "enforcing", "rd.live.check",
-        "rd.peerdns", "rd.debug", "rd.break", "rd.shell", "inst.rescue", "inst.text",
-        "inst.cmdline", "inst.graphical", "inst.gpt", "inst.noverifyssl", "inst.updates",
-        "inst.ks.sendmac", "inst.ks.sendsn", "inst.loglevel", "inst.vnc", "inst.rdp", NULL};
-    for (size_t k = 0; keys[k]; k++)
-        if (strcmp(keys[k], key) == 0)
-            return true;
-    return kl_starts(key, "rd.net.") || kl_starts(key, "modprobe.");
+    static const char *const keys[] = {"ip", "bond", "bridge", "vlan", "ifname", "nameserver",
+        "rd.route", "bootdev", "BOOTIF", "rd.bootif", "rd.neednet", "rd.net.timeout.carrier",
+        "rd.net.timeout.ipv6dad", "inst.waitfornet", "initrd", "BOOT_IMAGE", NULL};
+    return in(keys, key);
 }
 
-/* ks= for inst.ks= and so on: EL7 and EL8 take both, EL9 ignores it (quirk 36). */
-static const char *installer_key(struct kl_reading *r, const struct kl_word *w)
+/* Words of the network that Kickline knows, and has no model of. */
+static bool is_beyond(const char *key)
 {
     static const char *const keys[] = {
-        "inst.ks", "inst.repo", "inst.stage2", "inst.syslog", "inst.sshd", NULL};
-    for (size_t k = 0; keys[k]; k++) {
-        if (strcmp(keys[k], w->key) == 0)
-            return keys[k];
-        if (strcmp(keys[k] + strlen("inst."), w->key) != 0)
-            continue;
-        if (!kl_release_since(r->r, 9, 0))
-            return keys[k];
-        kl_reading_say(r, KL_WARNING, w, NULL, "prefix", kl_diag_text(r->d, "write %s", keys[k]),
-            "anaconda ignores it without 'inst.'");
-    }
-    return NULL;
+        "team", "fcoe", "ib.pkey", "rd.znet", "rd.znet_ifname", NULL};
+    return in(keys, key);
+}
+
+/* Whether a word acts is told from the table; that it does not is said by those who check. */
+static const char *installer_key(const struct kl_option_verdict *v)
+{
+    static const char *const keys[] = {
+        "inst.ks", "inst.repo", "inst.method", "inst.stage2", "inst.syslog", "inst.sshd", NULL};
+    bool acts = v->state == KL_OPTION_READ || v->state == KL_OPTION_DEPRECATED;
+    return acts && v->option && in(keys, v->option->name) ? v->option->name : NULL;
 }
 
 static void add_text(struct kl_reading *r, const char ***list, size_t *n, const char *text)
@@ -627,23 +619,29 @@ static void add_text(struct kl_reading *r, const char ***list, size_t *n, const 
     (*list)[(*n)++] = text;
 }
 
+static const char **place_for(struct kl_install *what, const char *key)
+{
+    return kl_streq(key, "inst.ks")       ? &what->kickstart
+           : kl_streq(key, "inst.stage2") ? &what->stage2
+           : kl_streq(key, "inst.syslog") ? &what->syslog
+                                          : &what->repo;
+}
+
 static void read_installer(struct kl_reading *r, struct kl_install *what)
 {
     for (size_t k = 0; k < r->nwords; k++) {
         const struct kl_word *w = &r->words[k];
-        const char *key = installer_key(r, w);
+        struct kl_option_verdict v = kl_boot_option_verdict(r->a, w->key, r->r);
+        const char *key = installer_key(&v);
         if (key && kl_streq(key, "inst.sshd"))
             what->sshd = true;
         else if (key && w->value.text)
-            *(kl_streq(key, "inst.ks")         ? &what->kickstart
-                : kl_streq(key, "inst.repo")   ? &what->repo
-                : kl_streq(key, "inst.stage2") ? &what->stage2
-                                               : &what->syslog) = w->value.text;
+            *place_for(what, key) = w->value.text;
         else if (strcmp(w->key, "console") == 0 && w->value.text)
             add_text(r, &what->console, &what->nconsole, w->value.text);
-        else if (!is_known(w->key)) {
+        else if (!is_taken(w->key)) {
             add_text(r, &what->extra, &what->nextra, w->arg->text);
-            if (!is_kernels(w->key))
+            if (v.state == KL_OPTION_UNKNOWN || is_beyond(w->key))
                 kl_reading_say(
                     r, KL_NOTE, w, NULL, "not-understood", NULL, "kept, but not understood");
         }
@@ -705,6 +703,15 @@ static void read_addresses(struct kl_reading *r)
     }
 }
 
+static void read_initrd(struct kl_reading *r)
+{
+    read_devices(r);
+    read_addresses(r);
+    read_rest(r);
+    if (is_nm(r))
+        kl_settle_nm(r);
+}
+
 struct kl_intent *kl_cmdline_read(struct kl_arena *a, const struct kl_cmdline *line,
     const struct kl_release *r, struct kl_install *what, struct kl_diags *d)
 {
@@ -713,11 +720,10 @@ struct kl_intent *kl_cmdline_read(struct kl_arena *a, const struct kl_cmdline *l
         .a = a, .r = r, .d = d, .i = kl_alloc(a, sizeof(struct kl_intent))};
     reading.i->at = line->at;
     take_words(&reading, line);
-    read_devices(&reading);
-    read_addresses(&reading);
-    read_rest(&reading);
-    if (is_nm(&reading))
-        kl_settle_nm(&reading);
+    if (r->engine == KL_ENGINE_LOADER_EL6)
+        kl_read_el6(&reading);
+    else
+        read_initrd(&reading);
     what = what ? what : &unused;
     *what = (struct kl_install){0};
     read_installer(&reading, what);

@@ -1,5 +1,5 @@
 /* The kernel command line, read: what the files that read it share (cmdline_parse.c,
- * cmdline_parse_ip.c). Private to this room. */
+ * cmdline_parse_ip.c, cmdline_parse_el6.c). Private to this room. */
 #ifndef KL_STAGE_CMDLINE_PARSE_H
 #define KL_STAGE_CMDLINE_PARSE_H
 
@@ -77,6 +77,8 @@ size_t kl_reading_split(
 /* From the first of `n` fields to the last. */
 struct kl_place kl_parts_at(const struct kl_part *fields, size_t n);
 
+/* The whole line, as EL6's loader reads it. */
+void kl_read_el6(struct kl_reading *r);
 void kl_read_ip_legacy(struct kl_reading *r, const struct kl_word *w);
 void kl_read_ip_nm(struct kl_reading *r, const struct kl_word *w);
 /* NetworkManager, when every argument is read: its states as an intent's methods. */

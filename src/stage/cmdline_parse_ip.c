@@ -241,7 +241,7 @@ static void legacy_static(
     struct kl_prefix p;
     unsigned long len;
     if (!kl_addr_parse(f->client.text, &p.addr)) {
-        kl_reading_say(r, KL_WARNING, w, &f->client, "address",
+        kl_reading_say(r, KL_WARNING, w, &f->client, "address-invalid",
             "an IPv6 address stands in brackets", "'%s' is no address", f->client.text);
         return;
     }
@@ -347,8 +347,9 @@ void kl_read_ip_legacy(struct kl_reading *r, const struct kl_word *w)
     if (!r->first_ip)
         r->first_ip = interface;
     if (link_for(r, w, &fields, interface)->has_ip && !kl_streq(interface, KL_ANY_INTERFACE)) {
-        kl_reading_say(r, KL_ERROR, w, &fields.interface, "stops", "one ip= for each interface",
-            "dracut stops the boot at a second ip= for %s", interface);
+        kl_reading_say(r, KL_ERROR, w, &fields.interface, "duplicate-ip",
+            "one ip= for each interface", "dracut stops the boot at a second ip= for %s",
+            interface);
         return;
     }
     legacy_methods(r, w, &fields, interface);
@@ -437,7 +438,7 @@ static bool nm_address(
     bool brackets = len > 2 && client[0] == '[' && client[len - 1] == ']'; /* from 1.54 on */
     const char *bare = kl_strndup(r->a, client + brackets, brackets ? len - 2 : len);
     if (!kl_addr_parse(bare, &p->addr)) {
-        kl_reading_say(r, KL_WARNING, w, &f->client, "address",
+        kl_reading_say(r, KL_WARNING, w, &f->client, "address-invalid",
             "an IPv6 address stands in brackets; a method word comes after the interface",
             "NetworkManager takes '%s' for no address, and leaves the argument out", client);
         return false;
@@ -531,8 +532,26 @@ static void nm_tail(struct kl_reading *r, const struct fields *f, struct kl_seen
         say_mac(r, s, f, &mac);
 }
 
-static void nm_methods(
-    struct kl_reading *r, struct kl_seen *s, const char *method, const struct fields *f)
+/* A later ip= of the same interface turns off what an earlier one asked for: the two become one
+ * profile, and their method words are applied one after the other (docs/boot-stages.md, 1.1). */
+static void nm_overruled(struct kl_reading *r, const struct kl_word *w, const struct kl_seen *s,
+    int which, enum kl_nm_state before, enum kl_nm_state now)
+{
+    if (now != KL_NM_DISABLED || (before != KL_NM_AUTO && before != KL_NM_MANUAL))
+        return;
+    bool any = kl_streq(s->link.name, KL_ANY_INTERFACE);
+    const char *name = any ? "any interface" : s->link.name;
+    struct kl_diag *one = kl_diag(r->d, KL_WARNING, "duplicate-ip", w->arg->at,
+        r->r->nm_minor >= 34 ? "say both in one ip=, as in ip=eno1:dhcp,dhcp6" : NULL,
+        "NetworkManager makes one profile of all ip= for %s, and this one turns IPv%d off", name,
+        which);
+    kl_diag_also(r->d, one, kl_intent_said(r->i, s->link.name, which == 4 ? "ipv4" : "ipv6"),
+        "asked for here");
+    kl_diag_effect(r->d, one, "initrd: %s comes up without IPv%d", name, which);
+}
+
+static void nm_methods(struct kl_reading *r, const struct kl_word *w, struct kl_seen *s,
+    const char *method, const struct fields *f)
 {
     bool first = !s->has_ip;
     enum kl_nm_state before4 = s->nm4, before6 = s->nm6;
@@ -540,6 +559,10 @@ static void nm_methods(
         nm_apply_26(s, method);
     else
         nm_apply(s, method);
+    if (!first) {
+        nm_overruled(r, w, s, 4, before4, s->nm4);
+        nm_overruled(r, w, s, 6, before6, s->nm6);
+    }
     if (first || s->nm4 != before4)
         say_method(r, s, 4, f);
     if (first || s->nm6 != before6)
@@ -578,7 +601,7 @@ void kl_read_ip_nm(struct kl_reading *r, const struct kl_word *w)
     struct kl_seen *s = link_for(r, w, &f, interface);
     if (*f.client.text)
         nm_add(r, s, &f, p);
-    nm_methods(r, s, method, &f);
+    nm_methods(r, w, s, method, &f);
     s->has_ip = s->profile = true;
     nm_gateway(r, w, &f, s);
     if (nm_host(f.host.text))

@@ -126,8 +126,13 @@ static bool check_link(const struct kl_link *l, struct kl_diags *d)
 
 bool kl_intent_renderable(const struct kl_intent *i, const struct kl_release *r, struct kl_diags *d)
 {
-    (void)r;
     bool ok = true;
+    if (!kl_release_installs(r)) {
+        struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
+        kl_diag(d, KL_ERROR, "release-not-installed", i->at, "install EL7 or later",
+            "%s can be checked, not installed by Kickline", kl_release_name(a, r));
+        return false;
+    }
     for (size_t k = 0; k < i->nlinks; k++)
         ok &= check_link(&i->links[k], d);
     for (size_t k = 0; k < i->ndns; k++)

@@ -31,6 +31,19 @@
             EL_MINOR                                                                               \
     }
 
+/* dracut is of the installed system: the installer has none. */
+#define EL6(D)                                                                                     \
+    EL(D, 6, 0, "13.21.82", "004", "0.8.1", 0, KL_ENGINE_LOADER_EL6, KL_IFCFG),                    \
+        EL(D, 6, 1, "13.21.117", "004", "0.8.1", 0, KL_ENGINE_LOADER_EL6, KL_IFCFG),               \
+        EL(D, 6, 2, "13.21.149", "004", "0.8.1", 0, KL_ENGINE_LOADER_EL6, KL_IFCFG),               \
+        EL(D, 6, 3, "13.21.176", "004", "0.8.1", 0, KL_ENGINE_LOADER_EL6, KL_IFCFG),               \
+        EL(D, 6, 4, "13.21.195", "004", "0.8.1", 0, KL_ENGINE_LOADER_EL6, KL_IFCFG),               \
+        EL(D, 6, 5, "13.21.215", "004", "0.8.1", 0, KL_ENGINE_LOADER_EL6, KL_IFCFG),               \
+        EL(D, 6, 6, "13.21.229", "004", "0.8.1", 0, KL_ENGINE_LOADER_EL6, KL_IFCFG),               \
+        EL(D, 6, 7, "13.21.239", "004", "0.8.1", 0, KL_ENGINE_LOADER_EL6, KL_IFCFG),               \
+        EL(D, 6, 8, "13.21.254", "004", "0.8.1", 0, KL_ENGINE_LOADER_EL6, KL_IFCFG),               \
+        EL(D, 6, 9, "13.21.261", "004", "0.8.1", 0, KL_ENGINE_LOADER_EL6, KL_IFCFG),               \
+        EL(D, 6, 10, "13.21.263", "004", "0.8.1", 0, KL_ENGINE_LOADER_EL6, KL_IFCFG)
 #define EL7(D)                                                                                     \
     EL(D, 7, 0, "19.31.79", "033-161", "0.9.9.1", 0, KL_ENGINE_DRACUT_033A, KL_IFCFG),             \
         EL(D, 7, 1, "19.31.123", "033-240", "1.0.0", 0, KL_ENGINE_DRACUT_033A, KL_IFCFG),          \
@@ -70,6 +83,7 @@
         EL(D, 10, 1, "40.22.3.34", "107", "1.54.0", 54, KL_ENGINE_NM, KL_KEYFILE)
 
 static const struct kl_release releases[] = {
+    EL6("rhel"),
     EL7("rhel"),
     EL8_0_TO_2("rhel"),
     EL8_3("rhel"),
@@ -77,6 +91,7 @@ static const struct kl_release releases[] = {
     EL8_6_TO_10("rhel"),
     EL9("rhel"),
     EL10("rhel"),
+    EL6("centos"),
     EL7("centos"),
     EL8_0_TO_2("centos"),
     EL8_3("centos"),
@@ -84,6 +99,7 @@ static const struct kl_release releases[] = {
     STREAM(8, "33.16.10.5", "049-233", "1.40.16", 40, KL_IFCFG),
     STREAM(9, "34.25.7.7", "057-102", "1.54.0", 54, KL_KEYFILE),
     STREAM(10, "40.22.3.34", "107", "1.54.0", 54, KL_KEYFILE),
+    EL6("ol"),
     EL7("ol"),
     EL8_0_TO_2("ol"),
     EL8_3("ol"),
@@ -204,6 +220,11 @@ const struct kl_release *kl_release_find(struct kl_arena *a, const char *name, c
     if (why)
         *why = why_not(a, name, word);
     return NULL;
+}
+
+bool kl_release_installs(const struct kl_release *r)
+{
+    return r->engine != KL_ENGINE_LOADER_EL6;
 }
 
 bool kl_release_since(const struct kl_release *r, int major, int minor)

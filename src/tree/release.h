@@ -17,6 +17,7 @@ enum kl_engine {
     KL_ENGINE_DRACUT_033B, /* legacy of EL7.3 to 7.9 */
     KL_ENGINE_DRACUT_049,  /* legacy of EL8.0 to 8.2 (and network-legacy of EL9) */
     KL_ENGINE_NM,          /* nm-initrd-generator: EL8.3 and later, Fedora; see nm_minor */
+    KL_ENGINE_LOADER_EL6,  /* no dracut: anaconda's own loader of EL6 */
 };
 
 enum kl_system_format { KL_IFCFG, KL_KEYFILE };
@@ -25,7 +26,7 @@ struct kl_release {
     const char
         *distro;      /* "rhel", "centos", "centos-stream", "ol", "almalinux", "rocky", "fedora" */
     int major, minor; /* Fedora: minor 0; CentOS Stream: minor -1 */
-    int el;           /* 7..10, or for Fedora the EL whose rules it follows (F34+: 9; F41+: 10) */
+    int el;           /* 6..10, or for Fedora the EL whose rules it follows (F34+: 9; F41+: 10) */
     const char *anaconda, *dracut, *nm; /* versions as text: "34.25.2.10", "057-21", "1.42.2" */
     enum kl_engine engine;
     int nm_minor; /* of NetworkManager 1.x: 0, 26, 30, 42 ... */
@@ -45,6 +46,8 @@ const char *kl_release_name(struct kl_arena *a, const struct kl_release *r);
 const char *kl_release_at(struct kl_arena *a, size_t i);
 const struct kl_release *kl_release_row(size_t i); /* the release itself; NULL at the end */
 
+/* False for EL6: Kickline knows how it reads what others wrote, and writes nothing for it. */
+bool kl_release_installs(const struct kl_release *r);
 /* True when r's EL version (el.el_minor: Fedora and CentOS Stream too) is at least major.minor. */
 bool kl_release_since(const struct kl_release *r, int major, int minor);
 

@@ -13,7 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const struct kl_release *release_for(struct kl_arena *a, uint8_t pick)
 {
     static const char *const names[] = {"rhel-7.0", "rhel-7.2", "rhel-7.4", "rhel-7.9", "rhel-8.0",
-        "rhel-8.2", "rhel-8.3", "rhel-8.4", "rhel-8.6", "rhel-9.4", "rhel-10.1", "fedora-44"};
+        "rhel-8.2", "rhel-8.3", "rhel-8.4", "rhel-8.6", "rhel-9.4", "rhel-10.1", "fedora-44",
+        "rhel-6.10"};
     return kl_release_find(a, names[pick % (sizeof names / sizeof *names)], NULL);
 }
 

@@ -240,6 +240,8 @@ static void rendered_lines(void **state)
         if (!kl_starts(name, "rhel-") && !kl_starts(name, "fedora-"))
             continue;
         const struct kl_release *r = kl_release_find(names, name, NULL);
+        if (!kl_release_installs(r))
+            continue;
         unsigned said = 0;
         for (unsigned h = 0; h < HOSTS; h++) {
             struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
@@ -343,7 +345,7 @@ static const struct by_hand lines[] = {
     {"centos-7.2",
         "noipv4 ip=[2401:beef:11::31:0]:::64::::none nameserver=2401:beef::53 inst.ssh "
         "inst.ks=http://2401:beef:20::20/ks.cfg",
-        "!*.ipv6", "stops not-understood not-understood"},
+        "!*.ipv6", "stops not-understood"},
     {"centos-7.2", "ip=[2401:beef:11::31:0]:::64:::none nameserver=2401:beef::53",
         "*.ipv6=static; *.addresses6=2401:beef:11::31:0/64; *.gateway6=by RA; .dns=2401:beef::53",
         ""},
@@ -352,7 +354,7 @@ static const struct by_hand lines[] = {
     {"rhel-9.4", "ip=[2401:beef:11::31:0]:::64:::auto6", "*.ipv6=static; *.gateway6=by RA", ""},
     {"rhel-8.3", "ip=[2401:beef:11::31:0]:::::eno1:auto6", "eno1.ipv6=static; !eno1.gateway6", ""},
     /* an IPv6 address without brackets */
-    {"rhel-9.4", "ip=2001:db8::1::2001:db8::fe:64:h:eno1:none", "!eno1.ipv6", "address"},
+    {"rhel-9.4", "ip=2001:db8::1::2001:db8::fe:64:h:eno1:none", "!eno1.ipv6", "address-invalid"},
     /* no mask */
     {"rhel-7.9", "ip=192.0.2.5::192.0.2.1:::eno1:none", "!eno1.ipv4", "stops"},
     {"rhel-9.4", "ip=192.0.2.5::192.0.2.1:::eno1:none", "eno1.addresses4=192.0.2.5/24", ""},
@@ -364,12 +366,12 @@ static const struct by_hand lines[] = {
     {"rhel-9.4", "ip=[2001:db8::5]/48::::h:eno1:none", "eno1.addresses6=2001:db8::5/64", ""},
     {"rhel-10.1", "ip=[2001:db8::5]/48::::h:eno1:none", "eno1.addresses6=2001:db8::5/48", ""},
     /* a second ip= */
-    {"rhel-7.9", "ip=eno1:dhcp ip=eno1:auto6", "eno1.ipv4=dhcp; !eno1.ipv6", "stops"},
-    {"rhel-9.4", "ip=eno1:dhcp ip=eno1:auto6", "!eno1.ipv4; eno1.ipv6=auto", ""},
+    {"rhel-7.9", "ip=eno1:dhcp ip=eno1:auto6", "eno1.ipv4=dhcp; !eno1.ipv6", "duplicate-ip"},
+    {"rhel-9.4", "ip=eno1:dhcp ip=eno1:auto6", "!eno1.ipv4; eno1.ipv6=auto", "duplicate-ip"},
     {"rhel-9.4", "ip=eno1:auto6 ip=eno1:dhcp", "eno1.ipv4=dhcp; eno1.ipv6=auto", ""},
     {"rhel-9.4", "ip=eno1:dhcp,dhcp6", "eno1.ipv4=dhcp; eno1.ipv6=auto", ""},
-    {"rhel-8.4", "ip=eno1:dhcp,dhcp6", "!eno1.ipv4; !eno1.ipv6", "address"},
-    {"rhel-9.4", "ip=eno1:either6", "!eno1.ipv6", "address"},
+    {"rhel-8.4", "ip=eno1:dhcp,dhcp6", "!eno1.ipv4; !eno1.ipv6", "address-invalid"},
+    {"rhel-9.4", "ip=eno1:either6", "!eno1.ipv6", "address-invalid"},
     {"rhel-8.2", "ip=eno1:either6", "eno1.ipv6=auto", ""},
     {"rhel-8.2", "ip=:::::eno1:dhcp,dhcp6", "eno1.ipv4=dhcp; !eno1.ipv6", "skipped"},
     {"rhel-7.9", "ip=192.0.2.5::192.0.2.1:24:h:eno1:none,auto6",
@@ -382,7 +384,7 @@ static const struct by_hand lines[] = {
     {"rhel-9.4", "vlan=vlan5:eno1 ip=vlan5:dhcp:1400:02:00:00:00:00:07",
         "vlan5.mtu=1400; vlan5.mac=02:00:00:00:00:07; vlan5.parent=eno1; !eno1.ipv4", ""},
     {"rhel-8.3", "vlan=vlan5:eno1 ip=vlan5:dhcp", "vlan5.vlan=5; eno1.ipv4=dhcp", ""},
-    {"rhel-8.3", "vlan=eno1.5:eno1 ip=eno1.5:dhcp", "!eno1.5.ipv6", "address"},
+    {"rhel-8.3", "vlan=eno1.5:eno1 ip=eno1.5:dhcp", "!eno1.5.ipv6", "address-invalid"},
     {"rhel-7.2", "bond=b:x,y:mode=1 ip=192.0.2.5:::24::b:none:1400:02:00:00:00:00:07",
         "b.mtu=1400; !b.mac", ""},
     {"rhel-7.3", "bond=b:x,y:mode=1 ip=192.0.2.5:::24::b:none:1400:02:00:00:00:00:07",
@@ -417,9 +419,34 @@ static const struct by_hand lines[] = {
     {"rhel-7.9", "ip=192.0.2.5 netmask=255.255.255.0 gateway=192.0.2.1 ksdevice=eno1",
         "eno1.addresses4=192.0.2.5/24; eno1.gateway4=192.0.2.1", NULL},
     {"rhel-8.0", "ip=192.0.2.5 netmask=255.255.255.0", "!*.ipv4", NULL},
+    /* EL6: its own loader, one interface, an argument for each thing */
+    {"centos-6.5",
+        "ks=http://192.0.2.1/ks.cfg ksdevice=eth0 ip=192.0.2.5 netmask=255.255.255.0 "
+        "gateway=192.0.2.1 dns=192.0.2.53,2001:db8::53 hostname=h1 mtu=9000",
+        "eth0.ipv4=static; eth0.addresses4=192.0.2.5/24; eth0.gateway4=192.0.2.1; eth0.mtu=9000; "
+        ".hostname=h1; .dns=192.0.2.53, 2001:db8::53; !eth0.ipv6",
+        ""},
+    {"rhel-6.10", "ks=http://192.0.2.1/ks.cfg ksdevice=bootif BOOTIF=01-52-54-00-12-34-56",
+        "52:54:00:12:34:56.ipv4=dhcp", ""},
+    {"rhel-6.10", "ks=http://192.0.2.1/ks.cfg KSDEVICE=52:54:00:12:34:56 IP=dhcp",
+        "52:54:00:12:34:56.ipv4=dhcp", ""},
+    {"rhel-6.0", "ks=nfs:192.0.2.1:/ks.cfg ksdevice=link ipv6=auto noipv4", "!*.ipv4; *.ipv6=auto",
+        ""},
+    {"ol-6.8", "ksdevice=eth1 ipv6=2001:db8::5/48 ip=dhcp",
+        "eth1.ipv4=dhcp; eth1.addresses6=2001:db8::5/48; eth1.gateway6=by RA", ""},
+    {"ol-6.8", "ip=192.0.2.5:192.0.2.2:192.0.2.1:255.255.0.0 ksdevice=eth0",
+        "eth0.addresses4=192.0.2.5/16; eth0.gateway4=192.0.2.1", ""},
+    {"ol-6.8", "ip=192.0.2.5::192.0.2.1:255.255.255.0:h1:eth0:none", "*.addresses4=192.0.2.5/24",
+        "netmask"},
+    {"ol-6.8", "ip=10.2.0.5", "*.addresses4=10.2.0.5/8", "netmask"},
+    {"ol-6.8", "ip=[2001:db8::5]:::64::eth0:none", "!*.ipv4", "address-invalid"},
+    {"ol-6.8", "ip=192.0.2.5 netmask=24 gateway=gw dns=192.0.2.53;192.0.2.54",
+        "*.addresses4=192.0.2.5/24; !.dns", "nameserver netmask gateway"},
+    {"ol-6.8", "bond=bond0:eth0,eth1:mode=1 ip=dhcp ksdevice=bond0 nameserver=192.0.2.53",
+        "bond0.kind=ethernet; bond0.ipv4=dhcp; !.dns", ""},
+    {"ol-6.8", "quiet ks=hd:sda1:/ks.cfg", "!*.ipv4", ""},
     /* words without inst. */
-    {"rhel-9.4", "ip=eno1:dhcp ks=http://192.0.2.1/ks.cfg", "eno1.ipv4=dhcp",
-        "prefix not-understood"},
+    {"rhel-9.4", "ip=eno1:dhcp ks=http://192.0.2.1/ks.cfg", "eno1.ipv4=dhcp", ""},
     {"rhel-8.9", "ip=eno1:dhcp ks=http://192.0.2.1/ks.cfg quiet", "eno1.ipv4=dhcp", ""},
     {"rhel-8.9", "ip=eno1:dhcp team=team0:a,b", "eno1.ipv4=dhcp", "not-understood"},
 };
@@ -509,6 +536,10 @@ static const struct placed places[] = {
     /* anaconda's old cluster: pieces of one ip= all over the line */
     {"rhel-7.9", "gateway=192.0.2.1 ip=192.0.2.5 netmask=255.255.255.0 ksdevice=eno1",
         "eno1.addresses4=192.0.2.5|eno1.gateway4=192.0.2.1|eno1.kind=eno1", ""},
+    {"centos-6.5", "ksdevice=eth0 ip=192.0.2.5::192.0.2.1:255.255.255.0 dns=192.0.2.53,192.0.2.54",
+        "eth0.ipv4=192.0.2.5|eth0.addresses4=192.0.2.5|eth0.gateway4=192.0.2.1|.dns=192.0.2.54|"
+        "eth0.kind=eth0|.install=eth0",
+        ""},
     /* mistakes */
     {"rhel-9.4", "bond=bond0:a,b:miimon=100,mode=9,foo=bar ip=bond0:dhcp",
         "bond0.option miimon=miimon=100", "mode=9|foo=bar"},

@@ -70,8 +70,11 @@ static void every_host(void **state)
             if (!kl_starts(name, "rhel-") && !kl_streq(name, "fedora-38") &&
                 !kl_streq(name, "fedora-44"))
                 continue;
+            const struct kl_release *r = kl_release_find(a, name, NULL);
             struct kl_buf now KL_BUF_SCOPE = {0};
-            render(a, &f->hosts[k], kl_release_find(a, name, NULL), &now);
+            if (!kl_release_installs(r))
+                continue;
+            render(a, &f->hosts[k], r, &now);
             if (before.len && kl_streq(kl_buf_text(&now), kl_buf_text(&before))) {
                 kl_buf_addf(&text, " %s", name);
                 continue;

@@ -20,8 +20,9 @@ static void names(void **state)
         assert_non_null(r);
         assert_null(why);
         assert_string_equal(kl_release_name(a, r), name);
-        assert_true(r->el >= 7 && r->el <= 10);
+        assert_true(r->el >= 6 && r->el <= 10);
         /* docs/boot-stages.md, section 0: what the engine and the format follow from */
+        assert_int_equal(kl_release_installs(r), kl_release_since(r, 7, 0));
         assert_int_equal(r->engine == KL_ENGINE_NM, kl_release_since(r, 8, 3));
         assert_int_equal(r->system == KL_KEYFILE, kl_release_since(r, 9, 0));
         if (kl_starts(r->nm, "1.")) {
@@ -45,6 +46,7 @@ static void found(void **state)
         enum kl_engine engine;
     } cases[] = {
         {"rhel-7.0", "rhel-7.0", "19.31.79", "033-161", "0.9.9.1", KL_ENGINE_DRACUT_033A},
+        {"ol-6.5", "ol-6.5", "13.21.215", "004", "0.8.1", KL_ENGINE_LOADER_EL6},
         {"ol-7.2", "ol-7.2", "21.48.22.56", "033-359", "1.0.6", KL_ENGINE_DRACUT_033A},
         {"centos-7.9", "centos-7.9", "21.48.22.159", "033-572", "1.18.8", KL_ENGINE_DRACUT_033B},
         {"centos-8.2", "centos-8.2", "29.19.2.17", "049-70", "1.22.8", KL_ENGINE_DRACUT_049},
@@ -73,9 +75,10 @@ static void unknown(void **state)
     static const struct {
         const char *name, *says;
     } cases[] = {
-        {"rhel-9.99", "of rhel it knows 7.0 to 7.9, 8.0 to 8.10, 9.0 to 9.7, 10.0 to 10.1"},
-        {"rhel-9", "of rhel it knows 7.0"},
-        {"centos-8.6", "7.0 to 7.9, 8.0 to 8.5"},
+        {"rhel-9.99",
+            "of rhel it knows 6.0 to 6.10, 7.0 to 7.9, 8.0 to 8.10, 9.0 to 9.7, 10.0 to 10.1"},
+        {"rhel-9", "of rhel it knows 6.0"},
+        {"centos-8.6", "6.0 to 6.10, 7.0 to 7.9, 8.0 to 8.5"},
         {"rocky-8.3", "8.4 to 8.10"},
         {"centos-stream-9.1", "it knows 8 to 10"},
         {"fedora-12", "it knows 38 to 44"},
