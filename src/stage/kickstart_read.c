@@ -352,7 +352,7 @@ static bool include_written(struct reader *rd, const struct unit *u, struct unit
     bool certain = true, alone = true;
     for (size_t k = 0; k < rd->nwritten; k++) {
         const struct kl_ks_written *w = &rd->written[k].w;
-        if (rd->written[k].installed || strcmp(w->path, path) != 0)
+        if (rd->written[k].installed || rd->written[k].removes || strcmp(w->path, path) != 0)
             continue;
         if (!w->appends || first == rd->nwritten) {
             first = k;
@@ -371,7 +371,7 @@ static bool include_written(struct reader *rd, const struct unit *u, struct unit
     struct kl_buf all KL_BUF_SCOPE = {0};
     for (size_t k = first; k < rd->nwritten; k++) {
         const struct kl_ks_written *w = &rd->written[k].w;
-        if (rd->written[k].installed || strcmp(w->path, path) != 0)
+        if (rd->written[k].installed || rd->written[k].removes || strcmp(w->path, path) != 0)
             continue;
         struct kl_ks_origin o = {.file = w->at.file, .line = w->text_line, .col = w->text_col + 1};
         if (!w->text_line)
@@ -444,8 +444,9 @@ static void take_written(struct reader *rd)
 {
     struct kl_kickstart *k = rd->k;
     k->written = kl_alloc(rd->a, (rd->nwritten + 1) * sizeof *k->written);
-    for (; k->nwritten < rd->nwritten; k->nwritten++)
-        k->written[k->nwritten] = rd->written[k->nwritten].w;
+    for (size_t w = 0; w < rd->nwritten; w++)
+        if (!rd->written[w].removes)
+            k->written[k->nwritten++] = rd->written[w].w;
 }
 
 /* --- the whole ---------------------------------------------------------------------------------*/
@@ -494,6 +495,8 @@ static void finish(struct reader *rd)
     struct kl_intent *files = rd->post.start && !rd->others ? with_files(rd, k->network) : NULL;
     if (files)
         k->network = k->system = files;
+    else
+        k->system = kl_ks_system(rd->a, k, rd->written, rd->nwritten, rd->r, rd->d);
 }
 
 struct kl_kickstart *kl_kickstart_read(struct kl_arena *a, const char *text, size_t len,

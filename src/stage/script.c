@@ -17,6 +17,7 @@ enum { MAX_BYTES = KL_SH_BYTES };
 struct target {
     struct kl_sh_text path; /* text NULL: not into a file */
     bool appends, dropped;  /* dropped: into nothing, or to another channel */
+    bool removes, unread;   /* as in kl_script_file */
 };
 
 struct run {
@@ -81,13 +82,14 @@ static struct kl_place place(const struct run *r, size_t from, size_t to)
 
 bool kl_is_profile_path(const char *path)
 {
-    const char *base = strrchr(path, '/');
-    base = base ? base + 1 : path;
-    if (strstr(path, "/system-connections/"))
-        return *base && *base != '.';
-    if (!strstr(path, "/network-scripts/"))
-        return false;
-    return kl_starts(base, "ifcfg-") || kl_starts(base, "route-") || kl_starts(base, "route6-");
+    static const char keyfiles[] = "/system-connections/", ifcfg[] = "/network-scripts/";
+    const char *in = strstr(path, keyfiles), *base = in ? in + strlen(keyfiles) : NULL;
+    if (base)
+        return *base && *base != '.' && !strchr(base, '/');
+    in = strstr(path, ifcfg);
+    base = in ? in + strlen(ifcfg) : "";
+    return kl_starts(base, "ifcfg-") || kl_starts(base, "route-") || kl_starts(base, "route6-") ||
+           *base == '*';
 }
 
 /* As the installed system sees it; false: it is the installer's own. */
@@ -138,6 +140,8 @@ static void add_file(struct run *r, const struct target *t, const struct kl_sh_o
     f.w.text = kl_strndup(r->sh.a, kl_buf_text(&o->text), o->text.len);
     f.w.at = place(r, from, to);
     f.w.appends = t->appends;
+    f.removes = t->removes;
+    f.unread = t->unread;
     f.w.certain = certain && o->known;
     f.w.section = r->script->section;
     if (o->from != SIZE_MAX && o->text.len && !r->script->o->whole.file) {
@@ -149,11 +153,18 @@ static void add_file(struct run *r, const struct target *t, const struct kl_sh_o
     (*r->files)[(*r->nfiles)++] = f;
 }
 
-/* A program that changes a file in its own way. */
-static void changes_unread(struct run *r, const struct kl_sh_word *words, size_t n)
+/* Where profiles are. */
+static bool is_profile_directory(const char *path)
+{
+    return kl_ends(path, "/network-scripts") || kl_ends(path, "/network-scripts/") ||
+           kl_ends(path, "/system-connections") || kl_ends(path, "/system-connections/");
+}
+
+/* A program that changes files in its own way. Of it only what rm does is known. */
+static void changes(struct run *r, const struct kl_sh_word *words, size_t n, bool certain)
 {
     static const char *const programs[] = {"sed", "perl", "mv", "cp", "ln", "install", "dd", "rm",
-        "curl", "wget", "crudini", "python", "python3", "awk", NULL};
+        "curl", "wget", "crudini", "python", "python3", "awk", "find", "rsync", "tar", NULL};
     const char *name = strrchr(words[0].t.text, '/');
     name = name ? name + 1 : words[0].t.text;
     bool known = false, in_place = false;
@@ -163,16 +174,19 @@ static void changes_unread(struct run *r, const struct kl_sh_word *words, size_t
         in_place |= kl_starts(words[k].t.text, "-i") || kl_starts(words[k].t.text, "-pi");
     if (!known || ((strcmp(name, "sed") == 0 || strcmp(name, "perl") == 0) && !in_place))
         return;
-    struct kl_sh_output none = {.from = SIZE_MAX};
+    const struct kl_sh_output none = {.from = SIZE_MAX, .known = true};
+    bool removes = strcmp(name, "rm") == 0;
     for (size_t k = 1; k < n; k++) {
-        struct target t = {.path = words[k].t};
         const char *path = absolute(r, words[k].t.text);
-        if (!path || !kl_is_profile_path(path) || strpbrk(path, " \n"))
+        bool all = path && is_profile_directory(path);
+        if (!path || *words[k].t.text == '-' || strpbrk(path, " \n") ||
+            !(all || kl_is_profile_path(path)))
             continue;
-        add_file(r, &t, &none, words[0].start, words[n - 1].end, false);
-        if (!r->script->quiet)
-            kl_diag(r->d, KL_NOTE, "not-understood", place(r, words[k].start, words[k].end), NULL,
-                "what %s does to this file is not read", name);
+        struct target t = {.path = words[k].t, .removes = removes, .unread = !removes};
+        t.path.known = !strpbrk(path, "$`{~");
+        if (all)
+            t.path.text = kl_sprintf(r->sh.a, "%s/*", path);
+        add_file(r, &t, &none, words[0].start, words[n - 1].end, certain && removes);
     }
 }
 
@@ -364,7 +378,7 @@ static bool act(struct run *r, const struct kl_sh_word *words, size_t n,
         do_cd(r, words, n, certain);
     if (sets_variables(r, words, n, certain))
         return true;
-    changes_unread(r, words, n);
+    changes(r, words, n, certain);
     if (one_of(&words[0], quiet))
         return true;
     if (is(&words[0], "echo"))

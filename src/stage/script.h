@@ -14,6 +14,8 @@
 struct kl_script_file {
     struct kl_ks_written w;
     bool installed; /* it is the installed system's, not the installer's */
+    bool removes;   /* it goes; its path may be a pattern */
+    bool unread;    /* a program changes it in its own way */
 };
 
 struct kl_script {
@@ -28,6 +30,11 @@ struct kl_script {
 /* Appends what `s` writes to *files. */
 void kl_script_read(struct kl_arena *a, const struct kl_script *s, struct kl_diags *d,
     struct kl_script_file **files, size_t *n);
+
+/* The installed system's network, when all that its scripts do to profiles is done; NULL when they
+ * do nothing, or what they do is not certain. `network` and `commands` of `k` are read. */
+struct kl_intent *kl_ks_system(struct kl_arena *a, const struct kl_kickstart *k,
+    const struct kl_script_file *written, size_t n, const struct kl_release *r, struct kl_diags *d);
 
 /* A file of network profiles: ifcfg-*, route*-*, *.nmconnection; `path` as the installed system
  * sees it. */

@@ -526,6 +526,121 @@ static void what_pre_may_write_is_not(void **state)
     }
 }
 
+/* --- the installed system ----------------------------------------------------------------------*/
+
+static void fact(const struct reading *x, const char *link, const char *field, const char *value)
+{
+    struct kl_fact *facts;
+    if (!x->k->system)
+        fail_msg("no system of\n%s", x->text);
+    size_t n = kl_intent_facts(x->a, x->k->system, &facts);
+    const char *got = kl_fact_value(facts, n, link, field);
+    if (!kl_streq(got, value))
+        fail_msg("%s %s: wanted '%s', got '%s' of\n%s", link ? link : "host", field,
+            value ? value : "nothing", got ? got : "nothing", x->text);
+}
+
+#define SCRIPTS "/etc/sysconfig/network-scripts/"
+#define BOND                                                                                       \
+    "network --device=bond0 --bondopts=mode=6,miimon=100 --bondslaves=enp7s0,enp3s0 "              \
+    "--bootproto=static --ip=192.0.2.7 --netmask=255.255.255.0 --gateway=192.0.2.1 --noipv6\n"
+
+/* The repair of the first field report: two lines for each port's file, under anaconda's names. */
+static void what_post_appends(void **state)
+{
+    (void)state;
+    struct reading x = read_with(BOND
+        "%post\ncd " SCRIPTS "\nfor n in 1 2; do\n"
+        "echo SLAVE=yes >> ifcfg-bond0_slave_$n\necho MASTER=bond0 >> ifcfg-bond0_slave_$n\n"
+        "done\necho MTU=9000 >> ifcfg-bond0\n%end\n",
+        "ol-7.2", NULL);
+    struct kl_difference *list;
+    static const struct kl_compare how = {.skip_mtu = true};
+    codes(&x, "");
+    fact(&x, "bond0", "mtu", "9000");
+    fact(&x, "bond0", "ports", "enp3s0, enp7s0");
+    assert_int_equal(kl_intent_compare(x.a, x.k->network, x.k->system, &how, &list), 0);
+    assert_string_equal(shown(&x, kl_intent_said(x.k->system, "bond0", "mtu")), "9000");
+    done(&x);
+}
+
+/* What public examples do: the bond is made in %post alone. */
+static void what_post_writes(void **state)
+{
+    (void)state;
+    struct reading x = read_with("network --device=eth0 --noipv6\n%post\n"
+                                 "cat > " SCRIPTS "ifcfg-bond0 <<EOF\nDEVICE=bond0\nTYPE=Bond\n"
+                                 "BONDING_MASTER=yes\nBONDING_OPTS=mode=1\nBOOTPROTO=static\n"
+                                 "IPADDR=192.0.2.9\nPREFIX=24\nONBOOT=yes\nIPV6INIT=no\nEOF\n"
+                                 "for p in eth0 eth1; do\ncat > " SCRIPTS "ifcfg-$p <<EOF\n"
+                                 "DEVICE=$p\nMASTER=bond0\nSLAVE=yes\nONBOOT=yes\n"
+                                 "BOOTPROTO=none\nEOF\ndone\necho h.example.net > /etc/hostname\n"
+                                 "%end\n",
+        "centos-7.9", NULL);
+    codes(&x, "");
+    fact(&x, "bond0", "ports", "eth0, eth1");
+    fact(&x, "bond0", "mode", "active-backup");
+    fact(&x, "bond0", "addresses4", "192.0.2.9/24");
+    fact(&x, "eth0", "ipv4", NULL);
+    fact(&x, NULL, "hostname", "h.example.net");
+    assert_string_equal(shown(&x, kl_intent_said(x.k->system, "bond0", "addresses4")), "192.0.2.9");
+    assert_int_equal(kl_intent_said(x.k->system, "bond0", "addresses4").line, 9);
+    done(&x);
+}
+
+static void what_post_removes(void **state)
+{
+    (void)state;
+    struct reading x = read_with("network --device=eth0\nnetwork --device=eth1 --activate\n"
+                                 "%post --nochroot\nrm -f /mnt/sysimage" SCRIPTS "ifcfg-*\n"
+                                 "echo 'DEVICE=eth2' > /mnt/sysimage" SCRIPTS "ifcfg-eth2\n%end\n",
+        "centos-7.9", NULL);
+    codes(&x, "");
+    assert_int_equal(x.k->system->nlinks, 1);
+    assert_string_equal(x.k->system->links[0].name, "eth2");
+    done(&x);
+}
+
+/* A keyfile under another name is anaconda's no longer. */
+static void a_keyfile_of_another_name(void **state)
+{
+    (void)state;
+    struct reading x = read_ks("network --device=eth0 --noipv6\nnetwork --device=eth1 --activate\n"
+                               "%post\nD=/etc/NetworkManager/system-connections\n"
+                               "cat > $D/lan.nmconnection <<'EOF'\n[connection]\nid=lan\n"
+                               "type=ethernet\ninterface-name=eth0\n[ipv4]\nmethod=manual\n"
+                               "address1=192.0.2.5/24\n[ipv6]\nmethod=disabled\nEOF\n%end\n");
+    codes(&x, "");
+    fact(&x, "eth0", "addresses4", "192.0.2.5/24");
+    fact(&x, "eth1", "ipv4", "dhcp");
+    done(&x);
+}
+
+static void what_cannot_be_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *post, *codes;
+    } cases[] = {
+        {"", ""},
+        {"echo x > /etc/motd\n", ""},
+        {"if x; then echo DEVICE=eth0 > " SCRIPTS "ifcfg-eth0; fi\n", "not-understood"},
+        {"for i in $(ls /sys); do echo DEVICE=$i > " SCRIPTS "ifcfg-$i; done\n", "not-understood"},
+        {"sed -i s/a/b/ " SCRIPTS "ifcfg-eth0\n", "not-understood"},
+        {"cp /root/* " SCRIPTS "\n", "not-understood"},
+        {"echo SLAVE=yes >> " SCRIPTS "ifcfg-eth5\n", "not-understood"},
+        {"hostname > /etc/hostname\n", ""},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
+        struct reading x =
+            read_ks(kl_sprintf(a, "network --device=eth0\n%%post\n%s%%end\n", cases[k].post));
+        codes(&x, cases[k].codes);
+        assert_null(x.k->system);
+        done(&x);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -542,6 +657,11 @@ int main(void)
         cmocka_unit_test(where_scripts_run),
         cmocka_unit_test(what_pre_writes_is_included),
         cmocka_unit_test(what_pre_may_write_is_not),
+        cmocka_unit_test(what_post_appends),
+        cmocka_unit_test(what_post_writes),
+        cmocka_unit_test(what_post_removes),
+        cmocka_unit_test(a_keyfile_of_another_name),
+        cmocka_unit_test(what_cannot_be_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
