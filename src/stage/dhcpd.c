@@ -122,7 +122,7 @@ static void tell(struct parser *p, struct scope *to, enum mode mode, enum kl_tel
     else
         to->says.told[what] = t;
     if (to->host && !t->known)
-        kl_not_understood(p->d, t->at,
+        kl_reserve_note(p->d, t->at,
             mode == DEPENDS ? "depends on a condition: not known for this host"
                             : "not a plain value: not known for this host");
 }
@@ -191,7 +191,7 @@ static void hardware(struct parser *p, struct host *h, const struct kl_dhcpd_sta
     struct kl_place at = from_word(s, 2);
     if (!is(s, 1, "ethernet") || s->n < 3 ||
         kl_hex_bytes(joined(p, s, 2), bytes, sizeof bytes) != sizeof h->mac.bytes) {
-        kl_not_understood(p->d, from_word(s, 1), "not an Ethernet address: not known");
+        kl_reserve_note(p->d, from_word(s, 1), "not an Ethernet address: not known");
         return;
     }
     memcpy(h->mac.bytes, bytes, sizeof h->mac.bytes);
@@ -206,10 +206,10 @@ static void fixed_address(
     struct kl_place at = from_word(s, 1);
     h->v6 |= family == 6;
     if (s->n > 2)
-        kl_not_understood(p->d, at,
+        kl_reserve_note(p->d, at,
             "several addresses: which one is given depends on the network that the host is on");
     else if (s->n < 2 || !kl_addr_parse(s->words[1].text, &one) || one.family != family)
-        kl_not_understood(p->d, at, "a name, which the server looks up: the address is not known");
+        kl_reserve_note(p->d, at, "a name, which the server looks up: the address is not known");
     else if (family == 4)
         h->ip4 = one, h->ip4_at = at;
     else
@@ -230,7 +230,7 @@ static void host_statement(struct parser *p, struct host *h, const struct kl_dhc
         bool duid = is(s, 2, "dhcp6.client-id");
         h->v6 |= duid;
         if (!duid && !is(s, 2, "dhcp-client-identifier"))
-            kl_not_understood(p->d, from_word(s, 1), "how this host is known is not understood");
+            kl_reserve_note(p->d, from_word(s, 1), "how this host is known is not understood");
         else
             kl_dhcpd_client(p->a, s, 3, &h->client);
     }
@@ -303,8 +303,7 @@ static struct scope *new_subnet(
     if (good)
         kl_networks_add(p->scratch, &p->networks, net, to);
     else
-        kl_not_understood(
-            p->d, from_word(s, 1), "not a network: its hosts' networks are not known");
+        kl_reserve_note(p->d, from_word(s, 1), "not a network: its hosts' networks are not known");
     return to;
 }
 
@@ -326,7 +325,7 @@ static void declaration(struct parser *p, struct kl_dhcpd_lexer *l,
 {
     bool plain = mode == CERTAIN && !to->host;
     if (depth >= MOST_DEPTH) {
-        kl_not_understood(p->d, from_word(s, 0), "nested too deep: left out");
+        kl_reserve_note(p->d, from_word(s, 0), "nested too deep: left out");
         kl_dhcpd_skip(l);
     } else if (plain && is(s, 0, "host")) {
         block(p, l, new_host(p, to, s), CERTAIN, depth + 1);

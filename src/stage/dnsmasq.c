@@ -410,11 +410,11 @@ static void address6(struct parser *p, struct host *h, const struct part *s)
     const char *text = kl_strndup(p->scratch, s->text + 1, len > 2 ? len - 2 : 0);
     bool is_host_part = kl_starts(text, "::"); /* the network is that of the interface */
     if (h->ip6.family || h->several6) {
-        kl_not_understood(p->d, s->at, "several addresses: which one is given is not known");
+        kl_reserve_note(p->d, s->at, "several addresses: which one is given is not known");
         h->several6 = true;
         h->ip6.family = 0;
     } else if (!kl_addr_parse(text, &addr) || addr.family != 6 || is_host_part) {
-        kl_not_understood(p->d, s->at, "not one whole address: not known");
+        kl_reserve_note(p->d, s->at, "not one whole address: not known");
         h->several6 = true;
     } else {
         h->ip6 = addr;
@@ -434,7 +434,7 @@ static void hardware(struct parser *p, struct host *h, const struct part *s)
         text += dash + 1;
     }
     if (!ether || kl_hex_bytes(text, bytes, sizeof bytes) != ETHERNET) {
-        kl_not_understood(p->d, s->at, "not one Ethernet address: not known");
+        kl_reserve_note(p->d, s->at, "not one Ethernet address: not known");
         return;
     }
     struct id *id = add_id(p, h, s->at);
@@ -461,7 +461,7 @@ static void host_part(struct parser *p, struct host *h, const struct part *s)
         kl_dnsmasq_tag(&p->tags, set)->by_host = true;
     } else if (after(s->text, "tag:")) {
         h->conditional = true;
-        kl_not_understood(p->d, s->at, "depends on a tag: what this host is given is not known");
+        kl_reserve_note(p->d, s->at, "depends on a tag: what this host is given is not known");
     } else if (after(s->text, "id:")) {
         client_id(p, h, s);
     } else if (*s->text == '[') {

@@ -247,7 +247,7 @@ static void read_identity(struct parser *p, struct kl_reserved *r, const struct 
         r->mac.set = true;
         kl_reserved_say(p->a, r, "mac", kl_json_get(node, "hw-address")->at);
     } else if (mac) {
-        kl_not_understood(
+        kl_reserve_note(
             p->d, kl_json_get(node, "hw-address")->at, "not an Ethernet address: not known");
     }
     for (size_t k = 0; k < 2 && !r->client; k++) {
@@ -260,7 +260,7 @@ static void read_identity(struct parser *p, struct kl_reserved *r, const struct 
             r->client = kl_hex_text(p->a, (const uint8_t *)text + 1, len - 2);
     }
     if (!mac && !r->client)
-        kl_not_understood(p->d, node->at, "how this machine is known is not understood");
+        kl_reserve_note(p->d, node->at, "how this machine is known is not understood");
 }
 
 static void read_address(
@@ -271,7 +271,7 @@ static void read_address(
         const struct kl_json *list = kl_json_get(node, "ip-addresses");
         one = list && list->kind == KL_JSON_LIST ? list->first : NULL;
         if (one && one->next) {
-            kl_not_understood(p->d, list->first->at,
+            kl_reserve_note(p->d, list->first->at,
                 "several addresses: which one the firmware gets is not known");
             return;
         }
@@ -281,7 +281,7 @@ static void read_address(
     *at = one->at;
     if (one->kind != KL_JSON_STRING || !kl_addr_parse(one->text, out) || out->family != p->family) {
         *out = (struct kl_addr){0};
-        kl_not_understood(p->d, one->at, "not an address of this family: not known");
+        kl_reserve_note(p->d, one->at, "not an address of this family: not known");
     }
 }
 

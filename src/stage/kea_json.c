@@ -205,7 +205,7 @@ static bool is(const struct reader *r, char mark)
 static void unexpected(struct reader *r)
 {
     if (!r->said)
-        kl_not_understood(r->files->d, r->now.at, "not JSON: what follows may be misread");
+        kl_reserve_note(r->files->d, r->now.at, "not JSON: what follows may be misread");
     r->said = true;
     next(r);
 }
@@ -265,7 +265,7 @@ static struct kl_json *value(struct reader *r, unsigned depth)
 {
     bool object = is(r, '{'), list = is(r, '[');
     if ((object || list) && depth >= MOST_DEPTH) {
-        kl_not_understood(r->files->d, r->now.at, "nested too deep: left out");
+        kl_reserve_note(r->files->d, r->now.at, "nested too deep: left out");
         skip(r);
         return NULL;
     }

@@ -96,6 +96,10 @@ struct kl_menu *kl_ipxe_parse(struct kl_arena *a, const char *text, size_t len, 
 
 /* --- reservations: what the firmware is told (dhcpd.c, dnsmasq.c, kea.c) -----------------------*/
 
+/* Only what is certain is set: what a condition, a class or a tag of the packet may change is left
+ * out, and so is an address that is one of several or a name. Several MACs in one declaration of
+ * dnsmasq make one entry each, all with the same `at`. */
+
 struct kl_reserved {
     const char *name; /* of the host declaration; NULL */
     struct kl_place at;

@@ -307,7 +307,7 @@ void kl_include_close(struct kl_includes *i)
     i->depth--;
 }
 
-void kl_not_understood(struct kl_diags *d, struct kl_place at, const char *fmt, ...)
+void kl_reserve_note(struct kl_diags *d, struct kl_place at, const char *fmt, ...)
 {
     va_list ap;
     struct kl_buf b KL_BUF_SCOPE = {0};

@@ -92,7 +92,7 @@ bool kl_include_open(struct kl_includes *i, const char *path, const char *from, 
     struct kl_text *out);
 void kl_include_close(struct kl_includes *i);
 
-void kl_not_understood(struct kl_diags *d, struct kl_place at, const char *fmt, ...)
+void kl_reserve_note(struct kl_diags *d, struct kl_place at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 #endif
