@@ -17,6 +17,7 @@ struct run {
     struct kl_check_result *out;
     size_t done;
     struct kl_diags *d; /* of the document at hand */
+    bool together;      /* several documents are handed over at once */
 };
 
 /* A finding may point into a file that another reader read before: reservations. */
@@ -34,6 +35,8 @@ static void know(struct run *r, const char *file)
 static void hand_over(struct run *r)
 {
     const struct kl_diag *one;
+    if (r->together)
+        return;
     for (size_t k = 0; r->site && (one = kl_diags_at(r->d, k)); k++) {
         know(r, one->at.file);
         know(r, one->also.file);
@@ -241,6 +244,9 @@ static void one_host(struct run *r, const struct kl_fleet *f, const struct kl_ho
     r->site = NULL;
 }
 
+/* Findings point into the inventory, which is shown with them: hosts are handed over together. */
+enum { BATCH = 256 };
+
 bool kl_check_fleet(const struct kl_fleet *f, const struct kl_host *const *hosts, size_t nhosts,
     kl_check_found *found, kl_check_progress *progress, void *arg, struct kl_check_result *out)
 {
@@ -248,8 +254,11 @@ bool kl_check_fleet(const struct kl_fleet *f, const struct kl_host *const *hosts
     size_t n = hosts ? nhosts : f->nhosts;
     *out = (struct kl_check_result){0};
     for (size_t k = 0; k < n; k++) {
+        r.together = true;
         one_host(&r, f, hosts ? hosts[k] : &f->hosts[k]);
-        hand_over(&r);
+        r.together = false;
+        if (k % BATCH == BATCH - 1 || k + 1 == n)
+            hand_over(&r);
         if (progress)
             progress(arg, k + 1, n);
     }

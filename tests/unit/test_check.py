@@ -8,6 +8,7 @@ reading left out.
 """
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -92,6 +93,19 @@ def test_every_code_has_both_fixtures():
     assert not want - shown, f"no fixture shows {sorted(want - shown)}"
     assert not want - silent, f"no near miss for {sorted(want - silent)}"
     assert not (shown | silent) - want, f"no such code: {sorted((shown | silent) - want)}"
+
+
+def test_every_code_in_the_source_is_explained():
+    """Those that a reader or a rule gives as a literal, next to its severity."""
+    used = set()
+    for path in [*(ROOT / "src/check").glob("*.c"), *(ROOT / "src/stage").glob("*.c")]:
+        if path.name.endswith(("_read.c", "_parse.c", "dhcpd.c", "dnsmasq.c", "kea.c", "script.c",
+                               "menu.c", "_parse_ip.c", "reserve.c", "kickstart_lines.c")) \
+                or path.parent.name == "check":
+            used |= set(re.findall(r'KL_(?:NOTE|WARNING|ERROR),\s*(?:\w+,\s*)?"([a-z0-9-]+)"',
+                                   path.read_text()))
+    assert len(used) > 40
+    assert not used - set(codes()), f"no row in src/check/codes.c: {sorted(used - set(codes()))}"
 
 
 @pytest.mark.parametrize("directory", sorted(FIELD.glob("*")), ids=lambda d: d.name)
