@@ -93,18 +93,14 @@ static bool spelt(const char *s, const char *pattern)
     return !*s;
 }
 
-/* systemd.net-naming-scheme(7), biosdevname(1), and what people call virtual devices. */
-bool kl_line_like_interface(const char *s)
+/* One of `patterns`, perhaps with a VLAN's number behind a dot. */
+static bool spelt_as(const char *s, const char *const *patterns)
 {
-    static const char *const patterns[] = {"eth#", "em#", "em#_#", "p#p#", "p#p#_#", "eno#", "ens#",
-        "ens#f#", "ens#np#", "ens#f#np#", "eno#np#", "enp#s#", "enp#s#f#", "enp#s#np#",
-        "enp#s#f#np#", "enP#p#s#", "enP#p#s#f#", "enP#s#", "enx~", "enc~", "ib#", "ibp#s#",
-        "ibp#s#f#", "ibs#", "bond#", "team#", "br#", "vlan#", NULL};
     char base[16];
     size_t len = strlen(s), tail = strcspn(s, ".");
     if (!len || len >= sizeof base)
         return false;
-    if (s[tail] && (s[tail + 1] == '\0' || strspn(s + tail + 1, "0123456789") != len - tail - 1))
+    if (s[tail] && (!s[tail + 1] || strspn(s + tail + 1, "0123456789") != len - tail - 1))
         return false;
     memcpy(base, s, tail);
     base[tail] = '\0';
@@ -112,6 +108,23 @@ bool kl_line_like_interface(const char *s)
         if (spelt(base, *p))
             return true;
     return false;
+}
+
+/* systemd.net-naming-scheme(7), biosdevname(1). */
+bool kl_line_like_nic(const char *s)
+{
+    static const char *const patterns[] = {"eth#", "em#", "em#_#", "p#p#", "p#p#_#", "eno#", "ens#",
+        "ens#f#", "ens#np#", "ens#f#np#", "eno#np#", "enp#s#", "enp#s#f#", "enp#s#np#",
+        "enp#s#f#np#", "enP#p#s#", "enP#p#s#f#", "enP#s#", "enx~", "enc~", "ib#", "ibp#s#",
+        "ibp#s#f#", "ibs#", NULL};
+    return spelt_as(s, patterns);
+}
+
+/* What people call virtual devices. A host may be called so too. */
+bool kl_line_like_interface(const char *s)
+{
+    static const char *const patterns[] = {"bond#", "team#", "br#", "vlan#", NULL};
+    return kl_line_like_nic(s) || spelt_as(s, patterns);
 }
 
 /* Is `s` one of the names in `list`, which commas and colons part? */
@@ -128,15 +141,13 @@ static bool listed(const char *list, const char *s, size_t fields)
     return false;
 }
 
-bool kl_line_is_interface(const struct kl_line *l, const char *s)
+bool kl_line_mentions(const struct kl_line *l, const char *s)
 {
     static const struct {
         const char *key;
         size_t fields;
     } words[] = {{"bond", 2}, {"vlan", 2}, {"team", 2}, {"bridge", 2}, {"ifname", 1},
         {"bootdev", 1}, {"ksdevice", 1}};
-    if (kl_line_like_interface(s))
-        return true;
     for (size_t k = 0, seen = 0; *s && k < l->c->line->n && seen < KL_LINE_WORDS; k++) {
         const struct kl_arg *w = &l->c->line->args[k];
         for (size_t n = 0; n < sizeof words / sizeof *words; n++) {
@@ -149,6 +160,11 @@ bool kl_line_is_interface(const struct kl_line *l, const char *s)
         }
     }
     return false;
+}
+
+bool kl_line_is_interface(const struct kl_line *l, const char *s)
+{
+    return kl_line_like_interface(s) || kl_line_mentions(l, s);
 }
 
 /* --- how a rule speaks ------------------------------------------------------------------------*/

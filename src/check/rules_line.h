@@ -36,8 +36,10 @@ bool kl_line_open(const struct kl_arg *w);
 
 /* What a name in a field is known to be. */
 bool kl_line_is_method(const char *s);      /* of ip=: "dhcp", "none", also lists */
-bool kl_line_like_interface(const char *s); /* by its spelling: eth0, enp3s0, bond0.5 */
-/* ... or because another word of the line names an interface so. */
+bool kl_line_like_nic(const char *s);       /* by its spelling: eth0, enp3s0, eth0.5 */
+bool kl_line_like_interface(const char *s); /* ... or a virtual device: bond0, br0, vlan5 */
+bool kl_line_mentions(const struct kl_line *l, const char *s); /* bond=, vlan=, ... name it */
+/* By its spelling, or because the line mentions it. */
 bool kl_line_is_interface(const struct kl_line *l, const char *s);
 /* Hexadecimal digits, at most four: a group of an IPv6 address. */
 bool kl_line_is_group(const char *s);

@@ -252,12 +252,10 @@ static void say_mode_less(const struct bond *b, const struct kl_field *f, size_t
 {
     const struct kl_line *l = b->l;
     const char *name = *f[0].text ? f[0].text : "bond0";
-    struct kl_diag *one = kl_diag(l->d, KL_NOTE, "bond-mode-unspecified",
-        kl_line_field_place(b->w, &f[n > 2 ? 2 : 0]),
+    kl_diag(l->d, KL_NOTE, "bond-mode-unspecified", kl_line_field_place(b->w, &f[n > 2 ? 2 : 0]),
         "write mode=..., so that every stage and the switch agree; balance-rr needs a static "
         "group of ports (no LACP) at the switch",
         "no mode is named, so %s is balance-rr", name);
-    (void)one;
 }
 
 /* 802.3ad,miimon=100: the word alone. */
@@ -381,14 +379,12 @@ static void say_bootif(const struct kl_line *l, const struct kl_arg *bond)
     const char *kind = kl_strndup(l->a, bond->text, strcspn(bond->text, "="));
     struct kl_diag *one = kl_diag(l->d, KL_WARNING, "bootif-fights-bond", at,
         bootif ? "add rd.bootif=0" : "add rd.bootif=0, or leave this out for this entry",
-        "BOOTIF= has the NIC that booted brought up by itself, though it is to be a port of the "
-        "%s",
-        kind);
+        "BOOTIF= brings the NIC that booted up by itself, beside the %s", kind);
     kl_diag_also(l->d, one, bond->at, "the %s is made here", kind);
     if (l->c->release->engine == KL_ENGINE_NM)
         kl_diag_effect(l->d, one,
             "initrd: NetworkManager makes one more profile, with DHCP, for that NIC, which may "
-            "take it from the %s",
+            "take it from the %s if it is a port",
             kind);
     else
         kl_diag_effect(l->d, one,

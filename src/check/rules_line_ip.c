@@ -98,7 +98,7 @@ static enum kind kind_of(const struct kl_line *l, const char *s)
         return METHOD;
     if (kl_mac_parse(s, &mac))
         return MAC;
-    if (kl_line_is_interface(l, s))
+    if (kl_line_like_nic(s) || kl_line_mentions(l, s))
         return INTERFACE;
     if (is_host(s))
         return HOST;
@@ -263,7 +263,7 @@ static void say_misplaced(const struct kl_line *l, const struct kl_arg *w, const
 static bool misplaced(const struct kl_line *l, const struct kl_arg *w, const struct fields *f)
 {
     const char *value = w->text + f->f[0].from;
-    if (f->n == 2 && f->kinds[0] == METHOD && f->kinds[1] == INTERFACE) {
+    if (f->n == 2 && f->kinds[0] == METHOD && kl_line_is_interface(l, f->f[1].text)) {
         struct kl_diag *one =
             kl_diag(l->d, KL_ERROR, "field-misplaced", kl_line_field_place(w, &f->f[0]),
                 kl_diag_text(l->d, "write ip=%s:%s", f->f[1].text, f->f[0].text),
@@ -399,6 +399,8 @@ static void own_address(const struct kl_line *l, const struct kl_arg *w, const s
     struct kl_place at = kl_line_field_place(w, &f->f[0]);
     const char *text = f->f[0].text;
     uint32_t host = 0, bits = 0;
+    if (kl_streq(text, "0.0.0.0") || kl_streq(text, "[::]")) /* "none yet" */
+        return;
     if (!kl_addr_is_unicast(a) || (a->family == 4 && a->bytes[0] >= 240)) {
         say_invalid(l, KL_ERROR, at, NULL, text, "cannot be the address of a host");
         return;
@@ -549,14 +551,17 @@ static bool asked_for(const struct kl_line *l, const struct kl_arg *w, struct as
 static void merged(const struct kl_line *l, const struct asked *a, const struct asked *b)
 {
     struct kl_diag *one = NULL;
-    bool both6 = has_method(a->method, "dhcp") && has_method(b->method, "dhcp6") && !a->address &&
-                 !b->address;
+    bool lost = has_method(a->method, "dhcp") && !a->address && !b->address &&
+                (has_method(b->method, "dhcp6") || has_method(b->method, "auto6")) &&
+                !(b->families & 1);
     if (kl_streq(a->w->text, b->w->text))
         one = kl_diag(l->d, KL_WARNING, "duplicate-ip", b->w->at, "leave one of them out",
             "%s is described twice, in the same words", b->interface);
-    else if (both6)
+    else if (lost)
         one = kl_diag(l->d, KL_WARNING, "duplicate-ip", b->w->at,
-            kl_diag_text(l->d, "write ip=%s:dhcp,dhcp6", b->interface),
+            has_method(b->method, "dhcp6")
+                ? kl_diag_text(l->d, "write ip=%s:dhcp,dhcp6", b->interface)
+                : "put it before the other",
             "%s is described twice: NetworkManager turns IPv4 off for the second, '%s'",
             b->interface, b->method);
     else if ((a->families & b->families) && (!a->address || !b->address))

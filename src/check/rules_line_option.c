@@ -92,7 +92,7 @@ static void not_here(const struct kl_line *l, const struct kl_arg *w, const char
 static void ignored(const struct kl_line *l, const struct kl_arg *w, const char *key,
     const struct kl_option_verdict *v)
 {
-    const char *until = v->until ? kl_sprintf(l->a, " after %s", v->until) : "";
+    const char *until = v->until ? kl_sprintf(l->a, ": %s was the last that did", v->until) : "";
     const char *hint = v->instead ? kl_diag_text(l->d, "leave it out, or write %s", v->instead)
                        : kl_streq(key, "noipv4")
                            ? "leave it out: a family that no ip= asks for is not used by a static "

@@ -326,6 +326,8 @@ static void duplicates(void **state)
         {"rhel-9.4", GIVEN, "ip=eth0:dhcp ip=eth0:dhcp6", "W:duplicate-ip", NULL},
         {"rhel-9.4", GIVEN, "ip=eth0:dhcp ip=192.0.2.5::192.0.2.1:24::eth0:none", "W:duplicate-ip",
             NULL},
+        {"rhel-9.4", GIVEN, "ip=eth0:dhcp ip=eth0:auto6", "W:duplicate-ip", NULL},
+        {"rhel-9.4", GIVEN, "ip=eth0:auto6 ip=eth0:dhcp", "", NULL},
         {NULL, 0, NULL, NULL, NULL},
     };
     check_rows(rows);
@@ -365,7 +367,18 @@ static void silence(void **state)
         "ip=${net0/ip}::${net0/gateway}:${net0/netmask}:::none", "inst.ks=http://${next-server}/k",
         "ip={{ address }}::10.0.0.1:255.255.255.0:eth0:none", "systemd.setenv=A=A=1",
         "auto=true priority=critical preseed/url=http://2001:db8::abcd/p.cfg", "miimon=100", "=",
-        "==", "=a", "bond=${b}", NULL};
+        "==", "=a", "bond=${b}",
+        ("ip=10.10.10.2::10.10.10.254:255.255.255.0:core0.example.net:enp1s0:none "
+         "ip=::::core0.example.net::none rd.route=20.20.20.0/24:20.20.20.254:enp2s0"),
+        ("bond=bond0:em1,em2:mode=active-backup,fail_over_mac=1 vlan=bond0.100:bond0 "
+         "ip=10.10.10.2::10.10.10.254:255.255.255.0:core0:bond0.100:none"),
+        "ip=192.0.2.5::192.0.2.1:24:team1:storage:none", "ip=192.0.2.5::192.0.2.1:24:br1:lan0:none",
+        ("rd.znet=qeth,0.0.f5f0,0.0.f5f1,0.0.f5f2,layer2=1 "
+         "ip=172.18.1.1::172.18.1.254:24:z1.example.net:encf5f0:none"),
+        "ip=[2001:db8::2]/64::[2001:db8::1]::web1.example.net:eth4::[2001:db8::53]",
+        "nfsroot=192.0.2.1:/srv ip=192.0.2.10:192.0.2.1:192.0.2.1:255.255.255.0:client:eth0:off",
+        "proxy=http://user:pass@[2001:db8::1]:3128", "inst.ks=https://user:p@ks.example.net/x",
+        "root=UUID=0b7d ro crashkernel=auto rd.lvm.lv=vg0/root rhgb quiet LANG=en_US.UTF-8", NULL};
     static const char *const releases[] = {
         "centos-7.2", "centos-7.9", "rhel-8.10", "rhel-9.4", "rhel-10.0", "fedora-42", NULL};
     for (size_t r = 0; releases[r]; r++)
