@@ -20,7 +20,7 @@ FIXTURES = ROOT / "tests/fixtures/check"
 FIELD = ROOT / "tests/fixtures/check-field"
 
 # Codes that no file of a site can show: what the tool itself cannot read, or was not told.
-NO_FIXTURE = {"cannot-read"}
+NO_FIXTURE = {"cannot-read", "cannot-write"}
 READING = {"release-inferred", "kickstart-missing", "kind-unknown", "not-understood",
            "include-missing"}
 
