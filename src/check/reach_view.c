@@ -79,6 +79,14 @@ const char *kl_ip_interface(const struct kl_case *c, const struct kl_arg *ip)
     return *name ? name : "*";
 }
 
+/* Empty, or an address, in brackets or not, with a length or not. */
+static bool is_address(struct kl_arena *a, const char *s)
+{
+    struct kl_addr addr;
+    size_t open = *s == '[', n = strcspn(s + open, "/]");
+    return !*s || kl_addr_parse(kl_strndup(a, s + open, n), &addr);
+}
+
 /* Something in an ip= that the intent does not carry: firmware tables, a peer (legacy dracut makes
  * the peer's network the one on link), what a loader's variable or a template leaves. */
 static bool is_beyond(const struct kl_case *c, const struct kl_arg *ip)
@@ -90,7 +98,9 @@ static bool is_beyond(const struct kl_case *c, const struct kl_arg *ip)
     for (size_t k = 0; k < n && k < FIELDS; k++)
         if (strcmp(f[k], "ibft") == 0 || strcmp(f[k], "fw") == 0 || strcmp(f[k], "link6") == 0)
             return true;
-    return n >= LONG_FORM && *f[1] && kl_is_legacy(c);
+    if (n < LONG_FORM || is_short_form(f[1]))
+        return false;
+    return !is_address(c->a, f[0]) || !is_address(c->a, f[2]) || (*f[1] && kl_is_legacy(c));
 }
 
 bool kl_line_is_open(const struct kl_case *c)
@@ -222,13 +232,15 @@ static void add_bootif(const struct kl_case *c, struct kl_intent *i)
 }
 
 /* NetworkManager gives a name server to the profiles that use its family; what is left over is not
- * in the intent, and yet somebody meant it. */
+ * in the intent, and yet somebody meant it. dns= is anaconda's own word for it, which it makes
+ * nameserver= of (parse-anaconda-net.sh). */
 static void add_unused_dns(const struct kl_case *c, struct kl_intent *i)
 {
     struct kl_addr *dns = kl_alloc(c->a, (i->ndns + c->line->n) * sizeof *dns), a;
     size_t n = 0;
     for (size_t k = 0; k < c->line->n; k++)
-        if (kl_starts(c->line->args[k].text, "nameserver=") &&
+        if ((kl_starts(c->line->args[k].text, "nameserver=") ||
+                kl_starts(c->line->args[k].text, "dns=")) &&
             kl_addr_parse(kl_arg_value(&c->line->args[k]), &a))
             dns[n++] = a;
     for (size_t k = 0; k < i->ndns; k++) {
@@ -275,11 +287,42 @@ struct kl_view kl_view_initrd(const struct kl_case *c)
 
 /* --- installer ---------------------------------------------------------------------------------*/
 
-/* %include of what is not at hand may bring more network commands. */
-static bool is_whole(const struct kl_kickstart *ks)
+static bool are_addresses(struct kl_arena *a, const char *list)
+{
+    for (const char *s = list; s && *s;) {
+        size_t n = strcspn(s, ",");
+        if (!is_address(a, kl_strndup(a, s, n)))
+            return false;
+        s += n + (s[n] == ',');
+    }
+    return true;
+}
+
+/* Is every address of a network command one, and not what a template will be filled with? */
+static bool is_filled(struct kl_arena *a, const struct kl_ks_command *network)
+{
+    static const char *const lists[] = {
+        "--ip", "--gateway", "--ipv6gateway", "--nameserver", "--netmask", NULL};
+    static const char *const protos[] = {"dhcp", "bootp", "static", NULL};
+    const char *six = kl_ks_option(network, "--ipv6", NULL);
+    const char *proto = kl_ks_option(network, "--bootproto", NULL);
+    bool known = !proto;
+    for (const char *const *p = protos; *p && !known; p++)
+        known = strcmp(proto, *p) == 0;
+    for (const char *const *l = lists; *l && known; l++)
+        known = are_addresses(a, kl_ks_option(network, *l, NULL));
+    return known &&
+           (!six || strcmp(six, "auto") == 0 || strcmp(six, "dhcp") == 0 || is_address(a, six));
+}
+
+/* %include of what is not at hand may bring more network commands, and so may the marks of a
+ * template. */
+static bool is_whole(struct kl_arena *a, const struct kl_kickstart *ks)
 {
     for (size_t k = 0; k < ks->ncommands; k++) {
         const struct kl_ks_command *c = &ks->commands[k];
+        if (strchr("${}<>@#(", c->name[0]) || (strcmp(c->name, "network") == 0 && !is_filled(a, c)))
+            return false;
         bool found = c->name[0] != '%';
         for (size_t n = k + 1; !found && c->n && n < ks->ncommands; n++)
             found = kl_streq(ks->commands[n].from, c->args[0].text);
@@ -326,7 +369,7 @@ static void keep_others(const struct kl_case *c, struct kl_view *v, struct kl_in
 struct kl_view kl_view_installer(const struct kl_case *c)
 {
     struct kl_view v = {.stage = "installer", .kernel_ra = true};
-    if ((c->ks && !is_whole(c->ks)) || too_many(c->installer) || too_many(c->initrd))
+    if ((c->ks && !is_whole(c->a, c->ks)) || too_many(c->installer) || too_many(c->initrd))
         return v;
     if (!c->installer || c->installer == c->initrd || !c->ks || !c->ks->ndevices) {
         v = kl_view_initrd(c);
@@ -360,7 +403,7 @@ struct kl_view kl_view_system(const struct kl_case *c)
 {
     struct kl_view v = {.stage = "system", .kernel_ra = true};
     if (!c->system || !c->installer || c->system == c->installer || too_many(c->system) ||
-        too_many(c->installer) || (c->ks && !is_whole(c->ks)))
+        too_many(c->installer) || (c->ks && !is_whole(c->a, c->ks)))
         return v;
     struct kl_intent *i = copy_of(c->a, c->system, c->installer->nlinks);
     for (size_t k = 0; k < c->installer->nlinks; k++)

@@ -159,6 +159,8 @@ static const struct texts urls[] = {
     {"rhel-9.4", V6_NM "BOOTIF=01-$mac " KS4, .want = ""},
     {"rhel-9.4", "ip=[2001:db8::5]::$gw:64::eth0:none " KS4, .want = ""},
     {"rhel-9.4", "$more " V6_NM KS4, .want = ""},
+    {"centos-7.9", "ip=192.0.2.5::__GW__:255.255.255.0:h:eth0:none " KS4, .want = ""},
+    {"centos-7.9", V4 "dns=192.0.2.53 inst.ks=http://ks.example.net/k", .want = ""},
     {"rhel-9.4", V6_NM "inst.ks=http://$server/ks.cfg", .want = ""},
     {"rhel-9.4", V6_NM "inst.ks=http://2001:db8::1/ks.cfg", .want = ""},
     {"rhel-9.4", V4 "inst.ks=http://192.0.2.256/ks.cfg", .want = ""},
@@ -238,6 +240,18 @@ static const struct texts installers[] = {
     {"rhel-9.4", NULL, "network --device=eth0 --bootproto=dhcp\nurl --url=http://192.0.2.9/9",
         .want = ""},
     {"rhel-9.4", NULL, "url --url=http://192.0.2.9/9", .want = ""},
+    /* templates */
+    {"rhel-9.4", V4 LOCAL, N4 " --gateway=__GATEWAY__\nurl --url=http://198.51.100.9/9",
+        .want = ""},
+    {"rhel-9.4", V4 LOCAL, N4 " --nameserver=$dns\nurl --url=http://mirror.example.net/9",
+        .want = ""},
+    {"rhel-9.4", V4 LOCAL,
+        "network --device=eth0 --bootproto=static --ip=$ip --netmask=255.255.255.0\n"
+        "url --url=http://198.51.100.9/9",
+        .want = ""},
+    {"rhel-9.4", V4 LOCAL, N4 "\n$SNIPPET('network_config')\nurl --url=http://198.51.100.9/9",
+        .want = ""},
+    {"rhel-9.4", V4 LOCAL, N4 "\n{{ network }}\nurl --url=http://198.51.100.9/9", .want = ""},
     {"rhel-9.4", NULL, N4 "\n%include /tmp/net.ks\nurl --url=http://198.51.100.9/9", .want = ""},
     /* NetworkManager leaves IPv6 to the kernel */
     {"rhel-9.4", V4 LOCAL, N4 " --gateway=192.0.2.1\nurl --url=http://[2001:db8::9]/9",
