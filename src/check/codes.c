@@ -55,6 +55,9 @@ const struct kl_code kl_codes[] = {
     {"bootif-fights-bond", WITHIN, "BOOTIF= names a NIC that is a port of a bond",
         "The loader adds BOOTIF=, and the initrd brings that NIC up on its own by DHCP, "
         "beside or instead of the bond. Add rd.bootif=0, or leave IPAPPEND 2 out."},
+    {"default-installs", WITHIN, "the entry that starts by itself installs the machine",
+        "A machine whose firmware tries the network first is installed again at every boot. Make "
+        "the local disk the default, or take the file away once the machine is installed."},
     {"duplicate-ip", WITHIN, "more than one ip= for one interface",
         "Legacy dracut stops the boot; NetworkManager joins them, not always as meant."},
     {"field-misplaced", WITHIN, "a value stands in the wrong field",
@@ -63,10 +66,15 @@ const struct kl_code kl_codes[] = {
     {"first-line-only", WITHIN, "only the first network command reaches the initrd",
         "Without ip= on the kernel line the initrd translates the first network command "
         "of the kickstart, and no other."},
+    {"initrd-missing", WITHIN, "a kernel of the installer is started without an initrd",
+        "The options of the installer are read in its initrd; without one the kernel stops."},
     {"kickstart-value", WITHIN, "a network command has a value that does not fit",
         "The installer ignores the value or stops. The message says what is expected."},
     {"label-missing", WITHIN, "the default names no label",
         "PXELINUX takes a name that is no LABEL for the name of a kernel, and loads that file."},
+    {"line-too-long", WITHIN, "the kernel does not take the whole line",
+        "An x86 kernel takes 2047 bytes, with what the loader adds; the rest is cut without a "
+        "word."},
     {"literal-unbracketed", WITHIN, "an IPv6 address needs brackets here",
         "Where colons part fields, or a port may follow, an IPv6 address stands in "
         "brackets."},
@@ -99,6 +107,8 @@ const struct kl_code kl_codes[] = {
         "missing."},
     {"separator-wrong", WITHIN, "fields or values are parted by the wrong character",
         "The whole is taken for one value, which nobody understands."},
+    {"slash-doubled", WITHIN, "the path of a URL has two slashes in a row",
+        "Servers and caches may take it for another path."},
     {"static-without-ip", WITHIN, "--bootproto=static without --ip",
         "Where only IPv6 is meant, write --noipv4 instead: NetworkManager of EL7 refuses a profile "
         "whose IPv4 is static and has no address."},

@@ -20,7 +20,8 @@ struct reader {
     struct kl_arena *a;
     struct kl_menu *m;
     struct kl_ipxe_script s;
-    bool pending;         /* the last entry has a kernel, and is not started yet */
+    bool pending;         /* an entry has a kernel, and is not started yet */
+    size_t waiting;       /* which */
     const char *image;    /* its kernel's name */
     struct kl_arg *early; /* initrds that came before their kernel */
     size_t nearly;
@@ -29,9 +30,10 @@ struct reader {
 
 /* --- entries, from top to bottom ---------------------------------------------------------------*/
 
-static struct kl_entry *last_entry(const struct reader *r)
+/* The entry whose kernel waits to be started; others may have come after it ("|| exit"). */
+static struct kl_entry *waiting(const struct reader *r)
 {
-    return &r->m->entries[r->m->nentries - 1];
+    return &r->m->entries[r->waiting];
 }
 
 /* What stands before a command on its line: "iseq ${buildarch} arm64 &&". */
@@ -127,6 +129,7 @@ static void on_kernel(struct reader *r, size_t k)
     r->nearly = 0;
     r->image = name ? name : kl_menu_base(e->kernel.text);
     r->pending = true;
+    r->waiting = r->m->nentries - 1;
 }
 
 static void on_initrd(struct reader *r, size_t k)
@@ -136,7 +139,7 @@ static void on_initrd(struct reader *r, size_t k)
     if (at >= c->n)
         return;
     if (r->pending) {
-        add_initrd(r, last_entry(r), &c->words[at].arg);
+        add_initrd(r, waiting(r), &c->words[at].arg);
         return;
     }
     if (r->early_in != c->segment)
@@ -156,7 +159,7 @@ static void on_imgargs(struct reader *r, size_t k)
     size_t at = kl_ipxe_operands(c, image_options, NULL, NULL);
     if (r->pending && at < c->n &&
         (kl_streq(c->words[at].arg.text, r->image) || strstr(c->words[at].arg.text, "${")))
-        take_line(r, last_entry(r), c, at + 1);
+        take_line(r, waiting(r), c, at + 1);
 }
 
 static bool looks_like_kernel(const char *path)
@@ -176,8 +179,8 @@ static void on_boot(struct reader *r, size_t k)
             on_kernel(r, k);
         else
             begin_entry(r, k, KL_ENTRY_OTHER)->kernel = c->words[at].arg;
-    } else if (r->m->nentries && r->pending) {
-        c->entry = (int)r->m->nentries - 1;
+    } else if (r->pending) {
+        c->entry = (int)r->waiting;
     }
     r->pending = false;
 }
@@ -209,8 +212,10 @@ static void read_entries(struct reader *r)
             begin_entry(r, k, KL_ENTRY_LOCAL);
         else if (kl_ipxe_is(c, "reboot") || kl_ipxe_is(c, "poweroff") || kl_ipxe_is(c, "shell"))
             begin_entry(r, k, KL_ENTRY_OTHER);
-        if (c->first && (kl_ipxe_is(c, "goto") || kl_ipxe_is(c, "exit")))
+        if (r->pending && c->first && (kl_ipxe_is(c, "goto") || kl_ipxe_is(c, "exit"))) {
+            waiting(r)->complete = false; /* what is loaded elsewhere is not known */
             r->pending = false;
+        }
     }
 }
 
