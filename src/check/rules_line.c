@@ -131,7 +131,7 @@ bool kl_line_like_interface(const char *s)
 static bool listed(const char *list, const char *s, size_t fields)
 {
     size_t len = strlen(s);
-    for (const char *c = list; *c && fields; c += *c != '\0') {
+    for (const char *c = list; *c && fields && c - list < KL_LINE_LONG; c += *c != '\0') {
         size_t n = strcspn(c, ",:");
         if (n == len && strncmp(c, s, n) == 0)
             return true;
@@ -141,24 +141,29 @@ static bool listed(const char *list, const char *s, size_t fields)
     return false;
 }
 
-bool kl_line_mentions(const struct kl_line *l, const char *s)
+static void collect_names(struct kl_line *l)
 {
     static const struct {
         const char *key;
         size_t fields;
-    } words[] = {{"bond", 2}, {"vlan", 2}, {"team", 2}, {"bridge", 2}, {"ifname", 1},
-        {"bootdev", 1}, {"ksdevice", 1}};
-    for (size_t k = 0, seen = 0; *s && k < l->c->line->n && seen < KL_LINE_WORDS; k++) {
-        const struct kl_arg *w = &l->c->line->args[k];
-        for (size_t n = 0; n < sizeof words / sizeof *words; n++) {
-            size_t len = strlen(words[n].key);
-            if (strncmp(w->text, words[n].key, len) != 0 || w->text[len] != '=')
-                continue;
-            seen++;
-            if (listed(w->text + len + 1, s, words[n].fields))
-                return !kl_streq(s, "link") && !kl_streq(s, "bootif");
-        }
-    }
+    } words[] = {{"bond=", 2}, {"vlan=", 2}, {"team=", 2}, {"bridge=", 2}, {"ifname=", 1},
+        {"bootdev=", 1}, {"ksdevice=", 1}};
+    for (size_t k = 0; k < l->c->line->n && l->nnames < KL_LINE_WORDS; k++)
+        for (size_t n = 0; n < sizeof words / sizeof *words; n++)
+            if (kl_starts(l->c->line->args[k].text, words[n].key)) {
+                l->names[l->nnames].list = l->c->line->args[k].text + strlen(words[n].key);
+                l->names[l->nnames++].fields = words[n].fields;
+                break;
+            }
+}
+
+bool kl_line_mentions(const struct kl_line *l, const char *s)
+{
+    if (!*s || strlen(s) > 15 || kl_streq(s, "link") || kl_streq(s, "bootif"))
+        return false;
+    for (size_t k = 0; k < l->nnames; k++)
+        if (listed(l->names[k].list, s, l->names[k].fields))
+            return true;
     return false;
 }
 
@@ -238,6 +243,7 @@ void kl_rules_line(const struct kl_case *c, struct kl_diags *d)
     struct kl_line l = {.c = c, .a = c->a, .d = d, .release = release};
     if (!c->release_given)
         l.release = kl_sprintf(c->a, "%s (inferred)", release);
+    collect_names(&l);
     kl_line_options(&l);
     kl_line_parts(&l);
     kl_line_bonds(&l);

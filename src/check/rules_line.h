@@ -10,6 +10,7 @@
 enum {
     KL_LINE_FIELDS = 24, /* of one argument that are looked at */
     KL_LINE_WORDS = 64,  /* arguments of one kind that are held against each other */
+    KL_LINE_LONG = 512,  /* bytes of an argument that somebody may have meant something by */
 };
 
 struct kl_line {
@@ -17,6 +18,11 @@ struct kl_line {
     struct kl_arena *a;
     struct kl_diags *d;
     const char *release; /* for people: "rhel-9.4", "rhel-9.4 (inferred)" */
+    struct {
+        const char *list; /* a value that names interfaces */
+        size_t fields;    /* ... in so many of its fields */
+    } names[KL_LINE_WORDS];
+    size_t nnames;
 };
 
 /* A part of a word: `len` bytes from byte `from` on. */

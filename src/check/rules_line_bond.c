@@ -133,7 +133,8 @@ static size_t stray(const struct bond *b, const struct token *t)
 {
     if (b->text[t->to] != '=')
         return 0;
-    for (size_t k = t->from + 1; k < t->to; k++)
+    size_t from = t->to - t->from > 64 ? t->to - 64 : t->from; /* no option's name is longer */
+    for (size_t k = from + 1; k < t->to; k++)
         if (strchr("+&|/", b->text[k]) && is_option(cut(b, k + 1, t->to)))
             return k;
     return 0;
@@ -442,7 +443,7 @@ void kl_line_bonds(const struct kl_line *l)
         seen++;
         if (!first && has_ports(w->text))
             first = w;
-        if (bond && !kl_line_open(w))
+        if (bond && !kl_line_open(w) && strlen(w->text) < KL_LINE_LONG)
             judge(l, w);
     }
     if (first)

@@ -595,7 +595,8 @@ static void duplicates(const struct kl_line *l)
     size_t n = 0;
     for (size_t k = 0; k < l->c->line->n && n < KL_LINE_WORDS; k++) {
         const struct kl_arg *w = &l->c->line->args[k];
-        if (!kl_starts(w->text, "ip=") || kl_line_open(w) || !asked_for(l, w, &list[n]))
+        if (!kl_starts(w->text, "ip=") || kl_line_open(w) || strlen(w->text) > KL_LINE_LONG ||
+            !asked_for(l, w, &list[n]))
             continue;
         for (size_t m = 0; m < n; m++)
             if (kl_streq(list[m].interface, list[n].interface)) {
@@ -614,7 +615,7 @@ static void judge(const struct kl_line *l, const struct kl_arg *w)
     size_t from = kl_line_value(w);
     while (kl_starts(w->text + from, "ip="))
         from += 3; /* said twice; rules_line_part.c */
-    if (!w->text[from])
+    if (!w->text[from] || strlen(w->text) > KL_LINE_LONG)
         return;
     read_fields(l, w->text, from, &f);
     if (unbracketed(l, w, &f))

@@ -394,7 +394,7 @@ static void floods(void **state)
     (void)state;
     static const char *const pieces[] = {"ip=eth0:dhcp ", "bond=bond0:eth0,eth1:mode=1 ",
         "ip=:", ":", "bond=b:eth0:", "eth0:", "[", "ip=2001:", "1:", "mode=1+",
-        "nameserver=1.1.1.1,"};
+        "nameserver=1.1.1.1,", "+", "a ", "ip=eth0 bond=x "};
     for (size_t k = 0; k < sizeof pieces / sizeof *pieces; k++) {
         struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
         struct kl_diags *d KL_DIAGS_SCOPE = kl_diags_new();
