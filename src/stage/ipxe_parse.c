@@ -221,14 +221,14 @@ static void read_entries(struct reader *r)
 
 /* --- the ways that nobody turns ----------------------------------------------------------------*/
 
-enum { MOST_FORKS = 16, MOST_ENDS = MOST_FORKS + 1 };
+enum { MOST_FORKS = 16, MOST_ENDS = MOST_FORKS + 1, MOST_LOOKS = 1 << 22 };
 enum status { OK, FAILED, EITHER, ENDED };
 
 /* Where all ways end. */
 struct ends {
     int entries[MOST_ENDS];
-    size_t n, forks;
-    bool open; /* one ends in nothing, or where a person is needed */
+    size_t n, forks, looks; /* at labels, in search of one */
+    bool open;              /* one ends in nothing, or where a person is needed */
     unsigned timeout_ds;
     struct kl_place at; /* of the command that chose */
 };
@@ -279,7 +279,9 @@ static enum status go_to(struct walk *w, const struct kl_ipxe_command *c)
     if (!label)
         return open_end(w);
     for (size_t k = 0; k < w->r->s.nlabels; k++)
-        if (kl_streq(w->r->s.labels[k].name, label)) {
+        if (w->ends->looks++ > MOST_LOOKS) {
+            return open_end(w);
+        } else if (kl_streq(w->r->s.labels[k].name, label)) {
             w->next = w->r->s.labels[k].command;
             return OK;
         }
