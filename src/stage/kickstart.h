@@ -76,6 +76,9 @@ void kl_ks_net_install(struct kl_ks_net *n, const char *name);
 size_t kl_ks_net_devices(const struct kl_ks_net *n);
 struct kl_intent *kl_ks_net_end(struct kl_ks_net *n);
 
+/* Something that a program is to fill in: {{ x }}, <%= x %>, ${x}, $x, @@x@@. (Not a wireless key,
+ * which may have any character.) */
+bool kl_ks_is_placeholder(const char *text);
 /* An option of `network`: its name, from any unambiguous beginning; NULL when there is none. */
 const char *kl_ks_net_option(const char *name, size_t len, bool *takes_value);
 

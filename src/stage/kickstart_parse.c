@@ -541,6 +541,15 @@ static void describe(struct kl_ks_net *p)
     p->devices++;
 }
 
+bool kl_ks_is_placeholder(const char *text)
+{
+    static const char *const marks[] = {"{{", "}}", "{%", "<%", "%>", "$", "@@", NULL};
+    for (const char *const *m = marks; *m && !kl_starts(text, "--w"); m++)
+        if (strstr(text, *m))
+            return true;
+    return false;
+}
+
 void kl_ks_net_add(struct kl_ks_net *p, const struct kl_ks_origin *o, unsigned line,
     const struct kl_ks_word *words, size_t nwords, struct kl_place at, bool own)
 {
@@ -551,6 +560,11 @@ void kl_ks_net_add(struct kl_ks_net *p, const struct kl_ks_origin *o, unsigned l
     p->line = line;
     p->at = at;
     p->own = own;
+    for (size_t k = 1; k < nwords; k++)
+        if (kl_ks_is_placeholder(words[k].text)) {
+            note(p, &words[k], "a template: this command is read once it is filled in");
+            return;
+        }
     for (size_t k = 1; k < nwords; k++)
         if (kl_starts(words[k].text, "--"))
             k = take_option(p, words, nwords, k);

@@ -13,6 +13,7 @@
 #include "stage/script.h"
 #include "stage/system.h"
 
+#include <ctype.h>
 #include <string.h>
 
 /* Includes within includes, all of them, and all that they bring: hostile files end here. */
@@ -250,7 +251,8 @@ static size_t top_line(struct reader *rd, struct text *t, size_t len, struct uni
     if (!n || is_word(&words[0], "%end"))
         return len;
     bool includes = is_word(&words[0], "%include") || is_word(&words[0], "%ksappend");
-    if (words[0].text[0] == '%' && !includes)
+    bool section = words[0].text[0] == '%' && islower((unsigned char)words[0].text[1]);
+    if (section && !includes)
         open_section(rd, t, words, n, len);
     else
         command(rd, t, words, n, len, out);

@@ -387,6 +387,9 @@ static void by_release(void **state)
         {"--device=a --ipv6-ignore-auto-dns", "rhel-9.3", NULL},
         {"--device=a --noipv4", "ol-7.2", "noipv4-ignored"},
         {"--device=a --noipv4", "rhel-7.3", NULL},
+        {"--device=a --noipv4", "centos-6.9", NULL},
+        {"--device=a --ipv6=2001:db8::1 --ipv6gateway=fe80::1", "centos-6.9", "option-too-new"},
+        {"--device=a --bondslaves=b,c --bondopts=mode=4", "centos-6.9", NULL},
         {"--device=a --vlanid=5 --interfacename=vlan6", "centos-7.9", "kickstart-value"},
         {"--device=a --vlanid=5 --interfacename=vlan6", "rhel-8.0", NULL},
     };

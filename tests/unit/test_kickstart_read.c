@@ -307,6 +307,27 @@ static void where_it_is_not_said(void **state)
     done(&x);
 }
 
+/* What somebody keeps for a program that fills it in. */
+static void templates(void **state)
+{
+    (void)state;
+    static const char *const cases[] = {
+        "network --device={{ dev }} --bootproto=static --ip={{ ip }}\n",
+        "network --bootproto=static --ip=$ip --hostname=${name}\n",
+        "network --hostname=<%= @host.name %> --device=eth0\n",
+        "network --hostname=@@NAME@@\n",
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
+        struct reading x = read_ks(kl_sprintf(a, "{%% if x %%}\n%% if x:\n%s", cases[k]));
+        codes(&x, "not-understood");
+        assert_int_equal(x.k->network->nlinks, 0);
+        assert_null(x.k->network->hostname);
+        assert_int_equal(x.k->nsections, 0);
+        done(&x);
+    }
+}
+
 static void hostnames(void **state)
 {
     (void)state;
@@ -641,6 +662,94 @@ static void what_cannot_be_told(void **state)
     }
 }
 
+/* --- what the initrd makes of it ---------------------------------------------------------------*/
+
+/* anaconda, dracut/parse-kickstart: 21.48.22.56 (7.2), rhel7-branch (7.3 and later), rhel-8
+ * 33.16.x, rhel-9 34.25.x, rhel-10 40.22.x. The lines marked "upstream" are those of its own tests
+ * (test_parse_kickstart.py); the IPv6 one was run (docs/boot-stages.md §3.4). */
+static void what_parse_kickstart_prints(void **state)
+{
+    (void)state;
+#define STATIC4 "--bootproto=static --ip=192.0.2.7 --netmask=255.255.255.0 --gateway=192.0.2.1"
+#define STATIC6 "--noipv4 --ipv6=2001:db8::10/64 --ipv6gateway=fe80::1"
+    static const struct {
+        const char *release, *text, *line;
+    } cases[] = {
+        /* upstream */
+        {"rhel-10.0", "network --device=AA:BB:CC:DD:EE:FF --bootproto=dhcp --activate",
+            "ifname=ksdev0:aa:bb:cc:dd:ee:ff ip=ksdev0:dhcp: bootdev=ksdev0"},
+        {"rhel-10.0",
+            "network --device=bond0 --mtu=1500 --bondslaves=enp4s0,enp7s0 "
+            "--bondopts=mode=active-backup,primary=enp4s0 --bootproto=dhcp",
+            "ip=bond0:dhcp:1500 bootdev=bond0 "
+            "bond=bond0:enp4s0,enp7s0:mode=active-backup,primary=enp4s0:1500"},
+        {"rhel-9.2", "network --device=bond0 --bondslaves=enp4s0,enp7s0 --bootproto=dhcp",
+            "ip=bond0:dhcp: bootdev=bond0 bond=bond0:enp4s0,enp7s0::"},
+        /* bond= by release */
+        {"rhel-9.1", "network --device=bond0 --bondslaves=a,b", "ip=bond0:dhcp: bootdev=bond0"},
+        {"rhel-8.8", "network --device=bond0 --bondslaves=a,b",
+            "ip=bond0:dhcp: bootdev=bond0 bond=bond0:a,b::"},
+        {"rhel-8.7", "network --device=bond0 --bondslaves=a,b", "ip=bond0:dhcp: bootdev=bond0"},
+        {"centos-7.9", "network --device=bond0 --bondslaves=a,b", "ip=bond0:dhcp: bootdev=bond0"},
+        /* bridge= by release */
+        {"rhel-7.4", "network --device=br0 --bridgeslaves=a,b",
+            "ip=br0:dhcp: bootdev=br0 bridge=br0:a,b"},
+        {"rhel-7.3", "network --device=br0 --bridgeslaves=a,b", "ip=br0:dhcp: bootdev=br0"},
+        {"rhel-8.0", "network --device=br0 --bridgeslaves=a,b",
+            "ip=br0:dhcp: bootdev=br0 bridge=br0:a,b"},
+        /* static */
+        {"rhel-9.6", "network --device eth0 " STATIC4 " --hostname=h --nameserver=192.0.2.53,,::1",
+            "ip=192.0.2.7::192.0.2.1:255.255.255.0:h:eth0:none: nameserver=192.0.2.53 "
+            "nameserver=::1 bootdev=eth0"},
+        {"ol-7.2", "network --device=eth0 " STATIC4 " --mtu=9000",
+            "ip=192.0.2.7::192.0.2.1:255.255.255.0::eth0:none:9000 bootdev=eth0"},
+        {"rhel-9.6", "network --device=eth0 " STATIC4 " --ipv6=2001:db8::10/64",
+            "ip=192.0.2.7::192.0.2.1:255.255.255.0::eth0:none: bootdev=eth0"},
+        {"centos-7.9", "network --device=eth0 --vlanid=7 " STATIC4,
+            "ip=192.0.2.7::192.0.2.1:255.255.255.0::eth0:none: bootdev=eth0"},
+        /* IPv6, and what becomes of --noipv4 */
+        {"rhel-10.0", "network --device=bond0 --bondslaves=eth0,eth1 " STATIC6 " --hostname=h1",
+            "ip=[2001:db8::10/64]::fe80::1::h1:bond0:none: bootdev=bond0 bond=bond0:eth0,eth1::"},
+        {"centos-7.9", "network --device=eth0 " STATIC6, "ip=eth0:dhcp: bootdev=eth0"},
+        {"rhel-8.10", "network --device=eth0 --ipv6=2001:db8::10", "ip=eth0:dhcp: bootdev=eth0"},
+        {"rhel-8.10", "network --device=eth0 --noipv4 --ipv6=auto", "ip=eth0:auto6: bootdev=eth0"},
+        {"rhel-8.10", "network --device=eth0 --noipv4 --ipv6 dhcp", "ip=eth0:dhcp6: bootdev=eth0"},
+        {"rhel-8.10", "network --device=eth0 --noipv4", "bootdev=eth0"},
+        {"centos-7.9", "network --hostname=h --bootproto=static --ipv6=2001:db8::5 --activate",
+            "ip=::::h::none:"},
+        /* the device */
+        {"rhel-9.6", "network --bootproto=dhcp", "ip=dhcp"},
+        {"ol-7.2", "network --bootproto=dhcp", "ip=link:dhcp: bootdev=link"},
+        {"centos-7.9", "network --device=bootif", "ip=bootif:dhcp: bootdev=bootif"},
+        {"rhel-9.6", "network --bootproto=ibft", "ip=ibft"},
+        /* the first command, and only that */
+        {"rhel-9.6", "lang en\nnetwork --device=eth0\nnetwork --device=eth1 --activate",
+            "ip=eth0:dhcp: bootdev=eth0"},
+        {"rhel-9.6", "network --hostname=h\nnetwork --device=eth1 --activate", ""},
+        {"rhel-9.6", "network --hostname h\n", ""},
+        {"rhel-9.6", "network --hostname=h --activate\n", "ip=dhcp"},
+        {"rhel-9.6",
+            "%include /tmp/n\nnetwork --device=eth1\n%pre\necho network --device=a "
+            ">/tmp/n\n%end",
+            "ip=eth1:dhcp: bootdev=eth1"},
+        {"rhel-10.0", "network --device=team0 --teamslaves=a", ""},
+        {"rhel-9.6", "lang en", ""},
+        {"rhel-9.6", "network --device={{ dev }}", ""},
+        {"centos-6.9", "network --device=eth0", ""},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct reading x = read_with(cases[k].text, cases[k].release, NULL);
+        const struct kl_release *r = release(x.a, cases[k].release);
+        const char *got = kl_ks_translate(x.a, x.k, r, false);
+        if (strcmp(got, cases[k].line) != 0)
+            fail_msg("%s: %s\nwanted '%s'\n   got '%s'", cases[k].release, cases[k].text,
+                cases[k].line, got);
+        bool always = strcmp(cases[k].release, "ol-7.2") == 0;
+        assert_string_equal(kl_ks_translate(x.a, x.k, r, true), always ? got : "");
+        done(&x);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -652,6 +761,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_included),
         cmocka_unit_test(where_facts_are_said),
         cmocka_unit_test(where_it_is_not_said),
+        cmocka_unit_test(templates),
         cmocka_unit_test(hostnames),
         cmocka_unit_test(what_scripts_write),
         cmocka_unit_test(where_scripts_run),
@@ -662,6 +772,7 @@ int main(void)
         cmocka_unit_test(what_post_removes),
         cmocka_unit_test(a_keyfile_of_another_name),
         cmocka_unit_test(what_cannot_be_told),
+        cmocka_unit_test(what_parse_kickstart_prints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
