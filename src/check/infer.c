@@ -181,7 +181,7 @@ void kl_infer_release(struct kl_arena *a, const char *const *texts, const char *
     struct guess best = {0};
     const char *said = NULL;
     for (size_t i = 0; i < n; i++) {
-        struct guess g;
+        struct guess g = {0};
         if (!texts[i] || !look(texts[i], &g) || (said && (best.minor >= 0 || g.minor < 0)))
             continue;
         if (said && (g.major != best.major || !kl_streq(g.distro, best.distro)))

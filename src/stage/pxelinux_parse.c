@@ -531,7 +531,7 @@ static bool starts_menu(const char *kernel)
 }
 
 /* A label's entry with more words behind it. */
-static int with_more(struct reader *r, int of, struct kl_piece command, struct kl_piece more)
+static int with_more(struct reader *r, int of, struct kl_piece said, struct kl_piece more)
 {
     struct kl_entry copy = r->m->entries[of], *e = kl_menu_add(r->a, r->m);
     struct kl_cmdline line = {.at = copy.line.at};
@@ -541,7 +541,7 @@ static int with_more(struct reader *r, int of, struct kl_piece command, struct k
     }
     *e = copy;
     e->line = line;
-    e->at = kl_piece_place(command);
+    e->at = kl_piece_place(said);
     kl_menu_words(r->a, &e->line, more);
     return (int)r->m->nentries - 1;
 }
@@ -570,15 +570,15 @@ static void no_such_label(struct reader *r, struct kl_piece name)
 
 /* What a command line of PXELINUX starts: "label", "label more words", "kernel words". A line that
  * is more than a name is an entry of its own. */
-static int named(struct reader *r, struct kl_piece command)
+static int named(struct reader *r, struct kl_piece said)
 {
-    struct kl_piece rest = command, name;
-    if (!command.s || !kl_piece_word(&rest, &name))
+    struct kl_piece rest = said, name;
+    if (!said.s || !kl_piece_word(&rest, &name))
         return NO_ENTRY;
     int found = label_index(r, name);
     rest = kl_piece_trim(rest);
     if (found >= 0)
-        return rest.len ? with_more(r, found, command, rest) : found;
+        return rest.len ? with_more(r, found, said, rest) : found;
     if (starts_menu(kl_piece_text(r->a, name)))
         return SOME_MENU;
     if (!rest.len) {
@@ -586,7 +586,7 @@ static int named(struct reader *r, struct kl_piece command)
             no_such_label(r, name);
         return NOT_HERE;
     }
-    struct label l = {.name = name, .kernel = command, .at = kl_piece_place(command)};
+    struct label l = {.name = name, .kernel = said, .at = kl_piece_place(said)};
     l.has_append = true; /* the global one is for labels alone */
     make_entry(r, &l);
     return (int)r->m->nentries - 1;
