@@ -34,6 +34,7 @@ struct kl_seen {
     bool profile;              /* NetworkManager makes a profile of it */
     bool dhcp6;                /* IPv6 was asked for by the word dhcp6 */
     bool dns4, dns6;           /* an ip= of it ends in a name server of this family */
+    struct kl_place dns_at;    /* where the last of those stands */
     enum kl_nm_state nm4, nm6; /* NetworkManager alone */
 };
 

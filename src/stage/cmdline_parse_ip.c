@@ -131,6 +131,7 @@ static bool tail_dns(struct kl_reading *r, const struct fields *f, struct kl_see
         if ((k == 0 && r->r->engine != KL_ENGINE_NM && !digit) || !kl_addr_parse(text, &a))
             break;
         kl_reading_dns(r, &a, &f->tail[k]);
+        s->dns_at = kl_part_at(&f->tail[k]);
         s->dns4 |= a.family == 4;
         s->dns6 |= a.family == 6;
         any = true;
@@ -615,7 +616,7 @@ static void settle(struct kl_reading *r, struct kl_seen *s)
     struct kl_ip *four = &s->link.ip4, *six = &s->link.ip6;
     bool lost4 = s->dns4 && s->nm4 == KL_NM_DISABLED, lost6 = s->dns6 && s->nm6 == KL_NM_DISABLED;
     if (lost4 || lost6) {
-        kl_diag(r->d, KL_WARNING, "profile-lost", s->link.at, "use nameserver=",
+        kl_diag(r->d, KL_WARNING, "profile-lost", s->dns_at, "use nameserver=",
             "NetworkManager drops the whole profile of %s: its ip= ends in an IPv%d name server, "
             "and IPv%d is off (quirk 32)",
             s->link.name, lost4 ? 4 : 6, lost4 ? 4 : 6);
