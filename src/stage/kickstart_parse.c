@@ -339,7 +339,8 @@ static void static4(struct kl_ks_net *p, const char *link, struct kl_ip *ip)
     say(p, link, "prefix4", given(p, O_NETMASK) ? &p->given[O_NETMASK] : &p->given[O_IP]);
     if (!given(p, O_NETMASK) || !kl_netmask_parse(given(p, O_NETMASK), &len))
         wrong(p, given(p, O_NETMASK) ? &p->given[O_NETMASK] : &p->given[O_IP],
-            "add --netmask=255.255.255.0, or what the network's is", "there is no netmask");
+            "add --netmask=255.255.255.0, or what the network's is",
+            given(p, O_NETMASK) ? "not a netmask" : "there is no netmask");
     if (!kl_add_address(p->a, ip, given(p, O_IP), 4, len)) {
         wrong(p, &p->given[O_IP], NULL, "not an IPv4 address");
         return;

@@ -65,10 +65,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0; /* a section without %end */
     if (!kl_kickstart_render(&i, r, once.s, "once.ks", &twice, d) || strcmp(once.s, twice.s) != 0)
         abort();
-    struct kl_intent *back = kl_kickstart_parse(a, once.s, "once.ks", r, d);
+    const struct kl_kickstart *back = kl_kickstart_read(a, once.s, once.len, "once.ks", r, NULL, d);
+    for (size_t c = 0; c < back->ncommands; c++)
+        if (back->commands[c].from) /* commands of a script's: rendering warns of them */
+            return 0;
     static const struct kl_compare by_name = {.skip_mac = true};
     struct kl_difference *list;
-    if (kl_intent_compare(a, &i, back, &by_name, &list) != 0)
+    if (kl_intent_compare(a, &i, back->network, &by_name, &list) != 0)
         abort();
     return 0;
 }
