@@ -267,7 +267,7 @@ static const struct quirk quirks[] = {
         "the initrd fetches while the static IPv6 address is still being checked for duplicates",
         "a dracut hook in initqueue/online, before 11, that waits until no address is tentative",
         "initrd: the first fetch may end with \"Network is unreachable\""},
-    {1, {7, 3}, {8, 0}, KL_WARNING, q1_route,
+    {1, {7, 3}, {8, 0}, KL_NOTE, q1_route,
         "with a static IPv6 address the initrd does not wait for the default route of a router's "
         "advertisement",
         "write the gateway's address into ip=",

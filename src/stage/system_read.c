@@ -220,11 +220,15 @@ static void join_servers(struct join *j, const struct kl_profile *p, int family)
  * goes before the other. The one that is a port's, or that starts at boot, is taken. */
 static void compete(struct join *j, struct kl_profile *first, struct kl_profile *second)
 {
-    bool both = first->at_boot && second->at_boot && first->priority == second->priority;
-    struct kl_diag *d = kl_diag(j->r->d, both ? KL_WARNING : KL_NOTE, "two-profiles",
-        second->link.at, both ? "delete one of the two: which one wins is not certain" : NULL,
-        "two profiles for the interface %s", second->link.name);
-    kl_diag_also(j->r->d, d, first->link.at, "the other one");
+    if (first->at_boot && second->at_boot && first->priority == second->priority) {
+        struct kl_diag *d = kl_diag(j->r->d, KL_WARNING, "two-profiles", second->link.at,
+            "delete one of the two: which one wins is not certain",
+            "two profiles for the interface %s", second->link.name);
+        kl_diag_also(j->r->d, d, first->link.at, "the other one");
+    } else {
+        kl_system_note(
+            j->r, second->link.at, "a second profile for the interface %s", second->link.name);
+    }
     bool better = second->at_boot != first->at_boot     ? second->at_boot
                   : second->priority != first->priority ? second->priority > first->priority
                                                         : second->controller && !first->controller;
