@@ -14,6 +14,7 @@
  */
 #include "stage/kickstart.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,6 +96,12 @@ static bool has_word(const char *p, size_t len, const char *word)
     return blank + n == len || strchr(" \t\r\n", p[blank + n]);
 }
 
+/* `% if x:` is another language's: a template's. */
+static bool is_section(const char *p)
+{
+    return *p == '%' && islower((unsigned char)p[1]);
+}
+
 bool kl_ks_next(struct kl_ks_scan *s, struct kl_ks_unit *out)
 {
     const char *p = s->at;
@@ -108,7 +115,7 @@ bool kl_ks_next(struct kl_ks_scan *s, struct kl_ks_unit *out)
         /* found whole */
     } else if (has_word(p, out->len, "%include") || has_word(p, out->len, "%ksappend")) {
         out->kind = KL_KS_INCLUDE;
-    } else if (p[strspn(p, " \t")] == '%' && !has_word(p, out->len, "%end")) {
+    } else if (is_section(p + strspn(p, " \t")) && !has_word(p, out->len, "%end")) {
         out->kind = KL_KS_SECTION;
         s->in_section = true;
     } else if (has_word(p, out->len, "network")) {
