@@ -180,47 +180,92 @@ static void first_line_only(const struct kl_ks_rules *k)
              : "knows nothing");
 }
 
-/* The first difference of each field that decides what the initrd reaches. */
+/* IPv6 that only comes by itself is not what a command without --ipv6 is about. */
+static bool counts(const struct kl_difference *one, const struct kl_link *meant)
+{
+    size_t n = strlen(one->field);
+    return one->field[n - 1] != '6' || meant->ip6.method != KL_AUTO;
+}
+
+/* The fields that decide what the initrd reaches. */
 static size_t say_differences(const struct kl_ks_rules *k, struct kl_diag *one,
-    const struct kl_difference *list, size_t n, const char *link)
+    const struct kl_difference *list, size_t n, const struct kl_link *meant)
 {
     static const char *const fields[] = {
         "ipv4", "ipv6", "addresses4", "addresses6", "gateway4", "gateway6", "mode", NULL};
     size_t said = 0;
     for (size_t i = 0; i < n; i++)
         for (const char *const *f = fields; *f; f++) {
-            if (!kl_streq(list[i].link, link) || strcmp(list[i].field, *f) != 0)
+            if (!kl_streq(list[i].link, meant->name) || strcmp(list[i].field, *f) != 0 ||
+                !counts(&list[i], meant))
                 continue;
             if (one)
-                kl_diag_effect(k->d, one, "initrd: %s of %s is %s, and not %s", *f, link,
+                kl_diag_effect(k->d, one, "initrd: %s of %s is %s, and not %s", *f, meant->name,
                     *list[i].a ? list[i].a : "nothing", *list[i].b ? list[i].b : "nothing");
             said++;
         }
     return said;
 }
 
+/* The kernel line, and behind it what the initrd adds. */
+static const char *whole_line(
+    struct kl_arena *a, const struct kl_cmdline *line, const char *more, unsigned *added_at)
+{
+    struct kl_buf b KL_BUF_SCOPE = {0};
+    for (size_t k = 0; k < line->n; k++)
+        kl_buf_addf(&b, "%s ", line->args[k].text);
+    *added_at = (unsigned)b.len + 1;
+    kl_buf_add(&b, more);
+    return kl_strndup(a, kl_buf_text(&b), b.len);
+}
+
+static bool stops_at(const struct kl_diags *d, unsigned col)
+{
+    const struct kl_diag *one;
+    for (size_t k = 0; (one = kl_diags_at(d, k)); k++)
+        if (one->severity == KL_ERROR && one->at.col >= col)
+            return true;
+    return false;
+}
+
+/* The interface that the first command names itself. */
+static const struct kl_link *first_link(const struct kl_ks_rules *k, const struct kl_net **first)
+{
+    static const char *const not_named[] = {"link", "bootif", "ibft", "", NULL};
+    struct kl_mac mac;
+    for (size_t i = 0; i < k->nnets && !*first; i++)
+        if (k->nets[i].device)
+            *first = &k->nets[i];
+    const char *name = *first && !(*first)->template ? device_of(k, *first) : NULL;
+    for (const char *const *n = not_named; name && *n; n++)
+        if (strcmp(name, *n) == 0)
+            return NULL;
+    if (!name || kl_mac_parse(name, &mac))
+        return NULL;
+    return kl_link_find(k->c->installer, name);
+}
+
 static void translation(const struct kl_ks_rules *k)
 {
     const struct kl_case *c = k->c;
     const struct kl_net *first = NULL;
-    for (size_t i = 0; i < k->nnets && !first; i++)
-        if (k->nets[i].device)
-            first = &k->nets[i];
-    if (!first || first->template || !translated(c) || !c->installer)
+    unsigned added_at;
+    if (!translated(c) || !c->installer)
         return;
-    const char *name = device_of(k, first);
-    const char *text = kl_ks_translate(k->a, c->ks, c->release, false);
-    if (!*text || !name || !kl_link_find(c->installer, name))
+    const struct kl_link *meant = first_link(k, &first);
+    const char *text = meant ? kl_ks_translate(k->a, c->ks, c->release, false) : "";
+    if (!strstr(text, "ip="))
         return;
     struct kl_diags *quiet KL_DIAGS_SCOPE = kl_diags_new();
-    struct kl_cmdline words = kl_cmdline_words(k->a, text, "<translation>", quiet);
+    const char *all = whole_line(k->a, c->line, text, &added_at);
+    struct kl_cmdline words = kl_cmdline_words(k->a, all, "<translation>", quiet);
     struct kl_install what = {0};
     struct kl_intent *made = kl_cmdline_read(k->a, &words, c->release, &what, quiet);
     struct kl_difference *list;
     struct kl_compare how = {.skip_search = true, .skip_mac = true, .skip_hostname = true};
     size_t n = kl_intent_compare(k->a, made, c->installer, &how, &list);
-    bool stops = kl_diags_count(quiet, KL_ERROR) > 0;
-    if (!stops && !say_differences(k, NULL, list, n, name))
+    bool stops = stops_at(quiet, added_at);
+    if (!stops && !say_differences(k, NULL, list, n, meant))
         return;
     struct kl_diag *one = kl_diag(k->d, stops ? kl_ks_capped(k, KL_ERROR) : KL_WARNING,
         "translation-broken", kl_command_place(first->command),
@@ -229,7 +274,7 @@ static void translation(const struct kl_ks_rules *k)
         text);
     if (stops)
         kl_diag_effect(k->d, one, "initrd: dracut stops the boot at it");
-    say_differences(k, one, list, n, name);
+    say_differences(k, one, list, n, meant);
 }
 
 /* --- no gateway --------------------------------------------------------------------------------*/
