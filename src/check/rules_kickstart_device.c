@@ -253,7 +253,9 @@ static void translation(const struct kl_ks_rules *k)
     if (!translated(c) || !c->installer)
         return;
     const struct kl_link *meant = first_link(k, &first);
-    const char *text = meant ? kl_ks_translate(k->a, c->ks, c->release, false) : "";
+    if (!meant || !first)
+        return;
+    const char *text = kl_ks_translate(k->a, c->ks, c->release, false);
     if (!strstr(text, "ip="))
         return;
     struct kl_diags *quiet KL_DIAGS_SCOPE = kl_diags_new();
