@@ -97,6 +97,8 @@ const struct kl_code kl_codes[] = {
         "Which of the two counts differs by release. Leave one."},
     {"noipv4-ignored", WITHIN, "--noipv4 leaves DHCP on in this release",
         "EL7.0 to 7.2 write BOOTPROTO=dhcp all the same. Set BOOTPROTO=none in %post."},
+    {"method-unknown", WITHIN, "a word that is almost a method of ip=",
+        "The initrd stops at it, or takes its default. A static address has the method none."},
     {"option-deprecated", WITHIN, "an option that will not be read for long",
         "It works in this release."},
     {"option-ignored", WITHIN, "an option that nobody reads", "It does nothing in this release."},

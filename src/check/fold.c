@@ -47,7 +47,8 @@ void kl_fold(struct kl_diags *d, size_t from, const struct kl_case_marks *marks)
     if (marks->initrd > from)
         from = marks->initrd;
     for (size_t k = from; k < marks->end && f.n < sizeof f.gone / sizeof *f.gone; k++) {
-        const struct kl_diag *said = kl_diags_at(d, k);
+        struct kl_diag *said = (struct kl_diag *)kl_diags_at(d, k);
+        said->message = without_text(said->message);
         struct kl_diag *rule = NULL;
         for (size_t r = marks->end; !rule && (rule = (struct kl_diag *)kl_diags_at(d, r)); r++)
             if (!overlap(&rule->at, &said->at))
@@ -57,7 +58,7 @@ void kl_fold(struct kl_diags *d, size_t from, const struct kl_case_marks *marks)
         if (said->severity > rule->severity)
             rule->severity = said->severity;
         if (said->severity > KL_NOTE && !kl_streq(said->message, rule->message))
-            kl_diag_effect(d, rule, "%s: %s", stage_of(k, marks), without_text(said->message));
+            kl_diag_effect(d, rule, "%s: %s", stage_of(k, marks), said->message);
         f.gone[f.n++] = said;
     }
     if (f.n)

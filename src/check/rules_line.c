@@ -248,5 +248,6 @@ void kl_rules_line(const struct kl_case *c, struct kl_diags *d)
     kl_line_parts(&l);
     kl_line_bonds(&l);
     kl_line_ips(&l);
+    kl_line_methods(&l);
     kl_line_urls(&l);
 }

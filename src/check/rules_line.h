@@ -66,6 +66,7 @@ void kl_line_options(const struct kl_line *l); /* rules_line_option.c */
 void kl_line_bonds(const struct kl_line *l);   /* rules_line_bond.c */
 void kl_line_parts(const struct kl_line *l);   /* rules_line_part.c */
 void kl_line_ips(const struct kl_line *l);     /* rules_line_ip.c */
+void kl_line_methods(const struct kl_line *l); /* rules_line_method.c */
 void kl_line_urls(const struct kl_line *l);    /* rules_line_url.c */
 
 #endif
