@@ -181,8 +181,6 @@ const struct kl_code kl_codes[] = {
     {"gateway", WITHIN, "a gateway is no address",
         "It is ignored, and the stage has no route to other networks."},
     {"ifname", WITHIN, "ifname= names no NIC", "Write ifname=NAME:aa:bb:cc:dd:ee:ff."},
-    {"line-too-long", WITHIN, "the kernel line is too long",
-        "The kernel, or the loader before it, keeps only its beginning; what follows is lost."},
     {"method", WITHIN, "ip= has a method that this initrd does not know",
         "It is taken for another one. Write none, dhcp, dhcp6 or auto6."},
     {"mtu", WITHIN, "an MTU is no number", "It is ignored."},

@@ -24,7 +24,7 @@ static const char *stage_of(size_t index, const struct kl_case_marks *m)
 static const char *without_text(const char *message)
 {
     const char *colon = strstr(message, ": ");
-    return colon && (size_t)(colon - message) == strcspn(message, " ") ? colon + 2 : message;
+    return colon && (size_t)(colon - message) + 1 == strcspn(message, " ") ? colon + 2 : message;
 }
 
 struct folding {
