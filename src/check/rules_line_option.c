@@ -66,7 +66,9 @@ static void deprecated(const struct kl_line *l, const struct kl_arg *w, const ch
         return;
     struct kl_diag *one = kl_diag(l->d, KL_NOTE, "option-deprecated",
         kl_arg_place(w, 0, strlen(key)), instead ? kl_diag_text(l->d, "write %s", instead) : NULL,
-        "%s still reads '%s', and warns that later releases do not", l->release, key);
+        instead ? "%s still reads '%s'; later releases read '%s' alone"
+                : "%s still reads '%s', but it is to go",
+        l->release, key, instead);
     if (instead && kl_ends(instead, key) && is_certain(l))
         kl_line_edit(l, one, w, 0, 0, kl_strndup(l->a, instead, strlen(instead) - strlen(key)));
 }

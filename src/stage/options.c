@@ -162,19 +162,16 @@ static struct kl_option_verdict on_el6(struct kl_arena *a, const struct kl_boot_
     return v;
 }
 
-/* Without "inst.": taken by EL7 and EL8 (which warns from 33.16.4.9 on), by nobody since 34.24. */
+/* Without "inst.": the old spelling, taken by EL7 and EL8 (which warns from 33.16.4.9 on), by
+ * nobody since 34.24. */
 static struct kl_option_verdict bare(
     struct kl_arena *a, const struct kl_boot_option *o, const struct kl_release *r)
 {
     struct kl_option_verdict v = in_time(a, o, r);
-    bool warns = kl_release_since(r, 8, 4);
     if (v.state != KL_OPTION_READ && v.state != KL_OPTION_DEPRECATED)
         return v;
-    if (kl_release_since(r, 9, 0))
-        v.state = KL_OPTION_NEEDS_PREFIX;
-    else if (warns)
-        v.state = KL_OPTION_DEPRECATED;
-    if (v.state != KL_OPTION_READ && !v.instead)
+    v.state = kl_release_since(r, 9, 0) ? KL_OPTION_NEEDS_PREFIX : KL_OPTION_DEPRECATED;
+    if (!v.instead)
         v.instead = o->name;
     return v;
 }

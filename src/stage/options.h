@@ -15,7 +15,7 @@ enum kl_reader {
 enum kl_option_state {
     KL_OPTION_READ,         /* acts */
     KL_OPTION_NEEDS_PREFIX, /* ignored: this release wants inst. before it */
-    KL_OPTION_DEPRECATED,   /* acts, and the installer says that it will not for long */
+    KL_OPTION_DEPRECATED,   /* acts, and later releases read another spelling, or nothing */
     KL_OPTION_TOO_NEW,      /* ignored: read from a later release on */
     KL_OPTION_REMOVED,      /* ignored: read by earlier releases */
     KL_OPTION_IGNORED,      /* nobody in an install reads it, in this release */
