@@ -196,7 +196,8 @@ bool kl_check_paths(const struct kl_check_options *o, kl_check_found *found,
     bool ran = !kl_diags_count(r.d, KL_ERROR);
     kl_site_index(r.site);
     r.cases = kl_cases_new(r.site, o, r.d);
-    out->files = r.site->n;
+    for (size_t k = 0; k < r.site->n; k++)
+        out->files += r.site->docs[k].kind != KL_KIND_UNKNOWN;
     hand_over(&r);
     for (size_t k = 0; k < o->ncmdlines; k++)
         bare_line(&r, NULL, o->cmdlines[k], "<cmdline>");

@@ -126,6 +126,26 @@ static void any(struct walk *w, const char *path, bool named, unsigned depth)
         one_file(w, path, named);
 }
 
+/* Of all files that were found and are none of ours, in one breath. */
+static void say_unknown(struct walk *w)
+{
+    const struct kl_doc *first = NULL;
+    size_t n = 0;
+    for (size_t k = 0; k < w->s->n; k++)
+        if (w->s->docs[k].kind == KL_KIND_UNKNOWN && !w->s->docs[k].named) {
+            first = first ? first : &w->s->docs[k];
+            n++;
+        }
+    if (n == 1)
+        kl_diag(w->d, KL_NOTE, "kind-unknown", (struct kl_place){.file = first->path}, NULL,
+            "this is nothing that is known here, and was left alone");
+    else if (n)
+        kl_diag(w->d, KL_NOTE, "kind-unknown", (struct kl_place){.file = first->path},
+            "name a file, and it is said of that file",
+            "this and %zu more file%s are nothing that is known here, and were left alone", n - 1,
+            n == 2 ? "" : "s");
+}
+
 struct kl_site *kl_site_new(const struct kl_check_options *o, struct kl_diags *d)
 {
     struct kl_site *s = kl_xmalloc(sizeof *s);
@@ -135,6 +155,7 @@ struct kl_site *kl_site_new(const struct kl_check_options *o, struct kl_diags *d
     struct walk w = {s, d};
     for (size_t k = 0; k < o->npaths; k++)
         any(&w, o->paths[k], true, 0);
+    say_unknown(&w);
     return s;
 }
 
