@@ -213,7 +213,7 @@ bool kl_check_paths(const struct kl_check_options *o, kl_check_found *found,
 /* --- an inventory ------------------------------------------------------------------------------*/
 
 /* What a host is given, as documents under its name; nothing in it is known to the reader but the
- * text. One loader is enough: what they share is the line. */
+ * text. One loader is enough: what they share is the line; without any, the line alone. */
 static void host_documents(
     struct kl_site *site, struct kl_arena *a, const struct kl_host *h, const struct kl_plan *p)
 {
@@ -221,6 +221,8 @@ static void host_documents(
     const char *name = p->ipxe ? "boot.ipxe" : p->grub ? "grub.cfg" : "pxelinux.cfg";
     if (loader)
         kl_site_add(site, kl_sprintf(a, "%s/%s", h->name, name), loader);
+    else if (p->cmdline)
+        kl_site_add(site, kl_sprintf(a, "%s/cmdline", h->name), p->cmdline);
     if (p->kickstart)
         kl_site_add(site, kl_sprintf(a, "%s/ks.cfg", h->name), p->kickstart);
     if (p->rescue_kickstart)
@@ -231,7 +233,8 @@ static void one_host(struct run *r, const struct kl_fleet *f, const struct kl_ho
 {
     struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
     struct kl_plan plan;
-    kl_plan_make(a, f, h, true, KL_PLAN_ALL, &plan, r->d);
+    /* As it is served while nobody has armed the host: what installs is in it all the same. */
+    kl_plan_make(a, f, h, false, KL_PLAN_ALL, &plan, r->d);
     struct kl_check_options o = {.release = plan.release, .nics = (unsigned)h->nnics};
     r->site = kl_site_new(&o, r->d);
     host_documents(r->site, a, h, &plan);

@@ -70,10 +70,11 @@ static bool in(const char *word, const char *const *list)
 struct counts {
     size_t lines; /* that are neither blank nor comment */
     size_t own[KL_KIND_COUNT], all[KL_KIND_COUNT];
-    size_t settings;     /* KEY=VALUE with a name in capitals */
-    size_t network_keys; /* ... that ifcfg files have */
-    size_t sections;     /* [name] */
-    bool connection, general, route;
+    size_t settings;          /* KEY=VALUE with a name in capitals */
+    size_t network_keys;      /* ... that ifcfg files have */
+    size_t sections;          /* [name] */
+    bool connection, general; /* sections, in a text that begins with one */
+    bool route;
 };
 
 static bool starts_nocase(const char *s, size_t len, const char *prefix)
@@ -128,6 +129,9 @@ static bool is_dnsmasq(const char *s, size_t len)
 
 static void count_section(struct counts *c, const char *s, size_t len)
 {
+    /* A kickstart may write a keyfile: then sections stand in it, but not first. */
+    if (!c->sections && c->lines > 1)
+        return;
     c->sections++;
     c->connection |= starts_nocase(s, len, "[connection]");
     c->general |= starts_nocase(s, len, "[general]") || starts_nocase(s, len, "[stage2]") ||

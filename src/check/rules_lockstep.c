@@ -543,9 +543,8 @@ static void unpaired(struct pair *p)
         const struct kl_link *x = &p->a.i->links[k];
         if (!free_a(p, x))
             continue;
-        if (x->kind == KL_VLAN && !vlan_elsewhere(p, x))
-            missing(p, &p->a, &p->b, x, free_b);
-        else if (x->kind == KL_BOND && !bond_elsewhere(p, x))
+        bool vlan = x->kind == KL_VLAN && !vlan_elsewhere(p, x);
+        if (vlan || (x->kind == KL_BOND && !bond_elsewhere(p, x)))
             missing(p, &p->a, &p->b, x, free_b);
     }
     for (size_t k = 0; k < p->b.i->nlinks; k++) {

@@ -44,8 +44,8 @@ int kl_cli_options(struct kl_cli *cli, int argc, char **argv, const struct optio
 struct kl_fleet *kl_cli_fleet(struct kl_cli *cli);
 /* The host, or NULL with "no host is called ..., did you mean ...?" on stderr. */
 const struct kl_host *kl_cli_host(const struct kl_fleet *f, const char *name);
-/* What a renderer says points into the inventory, whose text it never saw: it is read again, so that
- * its lines can be shown. */
+/* What a renderer says points into the inventory, whose text it never saw: it is read again, so
+ * that its lines can be shown. */
 void kl_cli_know_files(struct kl_diags *d);
 /* Prints diagnostics to stderr, sorted. */
 void kl_cli_print(struct kl_cli *cli, struct kl_diags *d);

@@ -235,7 +235,9 @@ static bool is_inventory(const struct job *j)
            (kl_ends(j->o.paths[0], ".yaml") || kl_ends(j->o.paths[0], ".yml"));
 }
 
-static int check_inventory(struct job *j, struct kl_check_result *result)
+/* The inventory and, of its hosts, those that were asked for; NULL when it has been said why not.
+ */
+static struct kl_fleet *inventory(struct job *j, const struct kl_host ***hosts)
 {
     if (j->o.npaths)
         j->cli->inventory = j->o.paths[0];
@@ -243,19 +245,18 @@ static int check_inventory(struct job *j, struct kl_check_result *result)
         fputs("kickline check: --release, --map and --fix are for files; an inventory says its "
               "releases itself\n",
             stderr);
-        return KL_COULD_NOT_RUN;
+        return NULL;
     }
     struct kl_fleet *f KL_FLEET_SCOPE = kl_cli_fleet(j->cli);
-    if (!f)
-        return KL_COULD_NOT_RUN;
-    const struct kl_host **hosts = kl_alloc(j->a, (j->nhosts + 1) * sizeof *hosts);
-    for (size_t k = 0; k < j->nhosts; k++) {
-        hosts[k] = kl_cli_host(f, j->hosts[k]);
-        if (!hosts[k])
-            return KL_COULD_NOT_RUN;
+    *hosts = kl_alloc(j->a, (j->nhosts + 1) * sizeof **hosts);
+    for (size_t k = 0; f && k < j->nhosts; k++) {
+        (*hosts)[k] = kl_cli_host(f, j->hosts[k]);
+        if (!(*hosts)[k])
+            return NULL;
     }
-    kl_check_fleet(f, j->nhosts ? hosts : NULL, j->nhosts, found, progress, j, result);
-    return KL_FINE;
+    struct kl_fleet *out = f;
+    f = NULL;
+    return out;
 }
 
 /* What was mended; the exit code of the whole. */
@@ -281,22 +282,24 @@ static int mend(struct job *j)
 static int run(struct job *j)
 {
     struct kl_check_result result;
-    int exit_code = KL_FINE;
-    bool patch = j->fix && j->dry_run;
+    bool ran = true, patch = j->fix && j->dry_run, files = !is_inventory(j);
+    const struct kl_host **hosts = NULL;
+    struct kl_fleet *f KL_FLEET_SCOPE = files ? NULL : inventory(j, &hosts);
+    if (!files && !f)
+        return KL_COULD_NOT_RUN;
     j->progress = isatty(2);
     j->report = kl_report_new(
         patch ? stderr : stdout, j->format, patch ? j->cli->colour_err : j->cli->colour_out);
     j->fixes = j->fix ? kl_fixes_new() : NULL;
-    if (is_inventory(j))
-        exit_code = check_inventory(j, &result);
-    else if (!kl_check_paths(&j->o, found, progress, j, &result))
-        exit_code = KL_COULD_NOT_RUN;
+    if (files)
+        ran = kl_check_paths(&j->o, found, progress, j, &result);
+    else
+        kl_check_fleet(f, j->nhosts ? hosts : NULL, j->nhosts, found, progress, j, &result);
     clear_progress(j);
-    if (exit_code == KL_FINE || !is_inventory(j))
-        kl_report_end(j->report, &result);
-    int mended = j->fixes ? mend(j) : j->grave ? KL_FINDINGS : KL_FINE;
+    kl_report_end(j->report, &result);
+    int exit_code = j->fixes ? mend(j) : j->grave ? KL_FINDINGS : KL_FINE;
     kl_fixes_free(j->fixes);
-    return exit_code == KL_FINE ? mended : exit_code;
+    return ran ? exit_code : KL_COULD_NOT_RUN;
 }
 
 int kl_cmd_check(struct kl_cli *cli, int argc, char **argv)
