@@ -186,6 +186,24 @@ static void installed(struct run *r)
         }
 }
 
+/* Everything that the site holds; the site is gone afterwards. */
+static void run_site(struct run *r, const struct kl_check_options *o)
+{
+    kl_site_index(r->site);
+    r->cases = kl_cases_new(r->site, o, r->d);
+    for (size_t k = 0; k < r->site->n; k++)
+        r->out->files += r->site->docs[k].kind != KL_KIND_UNKNOWN;
+    hand_over(r);
+    for (size_t k = 0; k < o->ncmdlines; k++)
+        bare_line(r, NULL, o->cmdlines[k], "<cmdline>");
+    loaders_and_lines(r);
+    kickstarts(r);
+    installed(r);
+    kl_cases_free(r->cases);
+    kl_site_free(r->site);
+    r->site = NULL;
+}
+
 bool kl_check_paths(const struct kl_check_options *o, kl_check_found *found,
     kl_check_progress *progress, void *arg, struct kl_check_result *out)
 {
@@ -194,20 +212,21 @@ bool kl_check_paths(const struct kl_check_options *o, kl_check_found *found,
     *out = (struct kl_check_result){0};
     r.site = kl_site_new(o, r.d);
     bool ran = !kl_diags_count(r.d, KL_ERROR);
-    kl_site_index(r.site);
-    r.cases = kl_cases_new(r.site, o, r.d);
-    for (size_t k = 0; k < r.site->n; k++)
-        out->files += r.site->docs[k].kind != KL_KIND_UNKNOWN;
-    hand_over(&r);
-    for (size_t k = 0; k < o->ncmdlines; k++)
-        bare_line(&r, NULL, o->cmdlines[k], "<cmdline>");
-    loaders_and_lines(&r);
-    kickstarts(&r);
-    installed(&r);
+    run_site(&r, o);
     kl_diags_free(r.d);
-    kl_cases_free(r.cases);
-    kl_site_free(r.site);
     return ran;
+}
+
+void kl_check_texts(const struct kl_check_text *texts, size_t n, const struct kl_check_options *o,
+    kl_check_found *found, void *arg, struct kl_check_result *out)
+{
+    struct run r = {.found = found, .arg = arg, .out = out, .d = kl_diags_new()};
+    *out = (struct kl_check_result){0};
+    r.site = kl_site_new(o, r.d);
+    for (size_t k = 0; k < n; k++)
+        kl_site_add(r.site, texts[k].path, texts[k].text);
+    run_site(&r, o);
+    kl_diags_free(r.d);
 }
 
 /* --- an inventory ------------------------------------------------------------------------------*/
@@ -238,14 +257,7 @@ static void one_host(struct run *r, const struct kl_fleet *f, const struct kl_ho
     struct kl_check_options o = {.release = plan.release, .nics = (unsigned)h->nnics};
     r->site = kl_site_new(&o, r->d);
     host_documents(r->site, a, h, &plan);
-    kl_site_index(r->site);
-    r->cases = kl_cases_new(r->site, &o, r->d);
-    r->out->files += r->site->n;
-    loaders_and_lines(r);
-    kickstarts(r);
-    kl_cases_free(r->cases);
-    kl_site_free(r->site);
-    r->site = NULL;
+    run_site(r, &o);
 }
 
 /* Findings point into the inventory, which is shown with them: hosts are handed over together. */

@@ -56,6 +56,12 @@ typedef void kl_check_progress(void *arg, size_t done, size_t all);
 /* False when it could not run: then the errors were found with code "cannot-read". */
 bool kl_check_paths(const struct kl_check_options *o, kl_check_found *found,
     kl_check_progress *progress, void *arg, struct kl_check_result *out);
+/* Texts in memory, each as if it were the file `path`. */
+struct kl_check_text {
+    const char *path, *text;
+};
+void kl_check_texts(const struct kl_check_text *texts, size_t n, const struct kl_check_options *o,
+    kl_check_found *found, void *arg, struct kl_check_result *out);
 /* What an inventory renders, the same way. `hosts` NULL: all. */
 bool kl_check_fleet(const struct kl_fleet *f, const struct kl_host *const *hosts, size_t nhosts,
     kl_check_found *found, kl_check_progress *progress, void *arg, struct kl_check_result *out);
