@@ -267,12 +267,11 @@ static void statement(
 static void block(
     struct parser *p, struct kl_dhcpd_lexer *l, struct scope *to, enum mode mode, unsigned depth);
 
-static void include(struct parser *p, struct kl_dhcpd_lexer *l, const struct kl_dhcpd_statement *s,
-    struct scope *to, enum mode mode, unsigned depth)
+static void include(struct parser *p, const struct kl_dhcpd_statement *s, struct scope *to,
+    enum mode mode, unsigned depth)
 {
     struct kl_text text;
-    if (s->n != 2 ||
-        !kl_include_open(&p->includes, s->words[1].text, l->file, s->words[1].at, &text))
+    if (s->n != 2 || !kl_include_open(&p->includes, s->words[1].text, s->words[1].at, &text))
         return;
     struct kl_dhcpd_lexer inner;
     kl_dhcpd_lexer_begin(&inner, p->scratch, &text);
@@ -355,7 +354,7 @@ static void block(
         else if (s->end == KL_DHCPD_OPEN)
             kl_dhcpd_skip(l);
         else if (is(s, 0, "include") && depth < MOST_DEPTH)
-            include(p, l, s, to, mode, depth);
+            include(p, s, to, mode, depth);
         else if (s->n)
             statement(p, to, mode, s);
         if (end == KL_DHCPD_TEXT_END || (end == KL_DHCPD_CLOSE && depth))
@@ -462,8 +461,8 @@ struct kl_reserved_list kl_dhcpd_parse(struct kl_arena *a, const char *text, siz
     struct kl_reserved_list out = {0};
     struct scope top = {0};
     p.last = &p.first;
-    p.includes = (struct kl_includes){.a = a, .finder = files, .d = d};
-    struct kl_text begin = kl_includes_begin(&p.includes, text, len, file);
+    p.includes = (struct kl_includes){.a = a, .files = files, .d = d};
+    struct kl_text begin = kl_include_first(&p.includes, file, text, len);
     struct kl_dhcpd_lexer l;
     kl_dhcpd_lexer_begin(&l, scratch, &begin);
     block(&p, &l, &top, CERTAIN, 0);

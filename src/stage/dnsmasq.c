@@ -496,11 +496,11 @@ static void dhcp_host(struct parser *p, const struct parts *v)
 
 static void read_lines(struct parser *p, const struct kl_text *t, enum how how);
 
-static void include(struct parser *p, const struct line *l, const struct parts *v, enum how how)
+static void include(struct parser *p, const struct parts *v, enum how how)
 {
     struct kl_text text;
     if (v->n && *v->list[0].text &&
-        kl_include_open(&p->includes, v->list[0].text, l->file, v->list[0].at, &text)) {
+        kl_include_open(&p->includes, v->list[0].text, v->list[0].at, &text)) {
         read_lines(p, &text, how);
         kl_include_close(&p->includes);
     }
@@ -514,7 +514,7 @@ static bool one_of(const char *s, const char *const *list)
     return false;
 }
 
-static void named(struct parser *p, const struct line *l, const char *name, const struct parts *v)
+static void named(struct parser *p, const char *name, const struct parts *v)
 {
     static const char *const options[] = {
         "dhcp-option", "dhcp-option-force", "dhcp-option-pxe", NULL};
@@ -537,11 +537,11 @@ static void named(struct parser *p, const struct line *l, const char *name, cons
     else if (one_of(name, taggers))
         sets_tags(p, v);
     else if (one_of(name, files))
-        include(p, l, v, CONFIGURATION);
+        include(p, v, CONFIGURATION);
     else if (one_of(name, hosts))
-        include(p, l, v, HOSTS);
+        include(p, v, HOSTS);
     else if (one_of(name, opts))
-        include(p, l, v, OPTIONS);
+        include(p, v, OPTIONS);
     else if (strcmp(name, "pxe-service") == 0)
         p->pxe = true;
 }
@@ -563,7 +563,7 @@ static void read_line(struct parser *p, const struct line *l, enum how how)
     if (kl_starts(name, "--"))
         name += 2;
     v = equals ? split(p, l, end + 1) : (struct parts){0};
-    named(p, l, name, &v);
+    named(p, name, &v);
 }
 
 static void read_lines(struct parser *p, const struct kl_text *t, enum how how)
@@ -665,8 +665,8 @@ struct kl_reserved_list kl_dnsmasq_parse(struct kl_arena *a, const char *text, s
     struct kl_reserved_list out = {0};
     p.last = &p.first;
     p.tags.a = scratch;
-    p.includes = (struct kl_includes){.a = a, .finder = files, .d = d};
-    struct kl_text begin = kl_includes_begin(&p.includes, text, len, file);
+    p.includes = (struct kl_includes){.a = a, .files = files, .d = d};
+    struct kl_text begin = kl_include_first(&p.includes, file, text, len);
     read_lines(&p, &begin, CONFIGURATION);
     kl_networks_sort(&p.networks);
     kl_dnsmasq_tag(&p.tags, "known")->by_host = true;

@@ -216,10 +216,10 @@ struct kl_menu *kl_grub_parse(struct kl_arena *a, const char *text, size_t len, 
     struct kl_grub_run r = {.a = a, .m = kl_alloc(a, sizeof *r.m), .d = d, .at_once = -1};
     struct kl_grub_paths set = {.n = 0};
     struct kl_grub_text *t = kl_alloc(a, sizeof *t);
-    r.inc = (struct kl_menu_includes){.a = a, .files = files, .d = d};
+    r.inc = (struct kl_includes){.a = a, .files = files, .d = d};
     r.fuel = ((size_t)1 << 20) + 8 * len;
     r.top = r.level = &top;
-    *t = kl_grub_lex(a, text, len, kl_menu_include_first(&r.inc, file, text, len), d);
+    *t = kl_grub_lex(a, text, len, kl_include_first(&r.inc, file, text, len).file, d);
     kl_grub_add_path(&set, &(struct kl_grub_path){.e = {.name = "", .complete = true}});
     kl_grub_run_list(&r, t, 0, t->n, &set);
     int at_once = r.at_once;

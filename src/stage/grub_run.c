@@ -59,18 +59,16 @@ static void call_function(struct kl_grub_run *r, const struct kl_grub_function *
 static void source(struct kl_grub_run *r, const struct kl_grub_path *p,
     const struct kl_grub_words *w, struct kl_grub_paths *out)
 {
-    const char *file, *text;
-    size_t len;
+    struct kl_text inner;
     struct kl_grub_paths set;
     one_path(&set, p);
     /* One that is asked for first, "if [ -f custom.cfg ]", need not be there. */
     r->inc.quiet = p->e.condition != NULL;
-    if (w->n > 1 &&
-        kl_menu_include_open(&r->inc, w->list[1].arg.text, w->list[1].arg.at, &file, &text, &len)) {
+    if (w->n > 1 && kl_include_open(&r->inc, w->list[1].arg.text, w->list[1].arg.at, &inner)) {
         struct kl_grub_text *t = kl_alloc(r->a, sizeof *t);
-        *t = kl_grub_lex(r->a, text, len, file, r->d);
+        *t = kl_grub_lex(r->a, inner.text, inner.len, inner.file, r->d);
         kl_grub_run_list(r, t, 0, t->n, &set);
-        kl_menu_include_close(&r->inc);
+        kl_include_close(&r->inc);
     }
     for (size_t k = 0; k < set.n; k++) {
         if (set.list[k].state == KL_GRUB_RETURNED)

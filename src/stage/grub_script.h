@@ -124,7 +124,7 @@ struct kl_grub_run {
     struct kl_arena *a;
     struct kl_menu *m;
     struct kl_diags *d;
-    struct kl_menu_includes inc;
+    struct kl_includes inc;
     struct kl_grub_function *functions;
     size_t nfunctions, depth, fuel;
     const struct kl_grub_level *top;

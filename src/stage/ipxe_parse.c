@@ -422,8 +422,8 @@ struct kl_menu *kl_ipxe_parse(struct kl_arena *a, const char *text, size_t len, 
     const struct kl_finder *files, struct kl_diags *d)
 {
     struct reader r = {.a = a, .m = kl_alloc(a, sizeof *r.m)};
-    struct kl_menu_includes inc = {.a = a, .files = files, .d = d};
-    r.s = kl_ipxe_commands(a, text, len, kl_menu_include_first(&inc, file, text, len));
+    struct kl_includes inc = {.a = a, .files = files, .d = d};
+    r.s = kl_ipxe_commands(a, text, len, kl_include_first(&inc, file, text, len).file);
     kl_ipxe_expand(a, &r.s, ((size_t)1 << 20) + 8 * len);
     read_entries(&r);
     find_default(&r);

@@ -435,8 +435,8 @@ struct kl_reserved_list kl_kea_parse(struct kl_arena *a, const char *text, size_
 {
     static const char *const servers[] = {"Dhcp4", "Dhcp6"};
     struct kl_arena *scratch KL_ARENA_SCOPE = kl_arena_new();
-    struct kl_includes includes = {.a = a, .finder = files, .d = d};
-    struct kl_text begin = kl_includes_begin(&includes, text, len, file);
+    struct kl_includes includes = {.a = a, .files = files, .d = d};
+    struct kl_text begin = kl_include_first(&includes, file, text, len);
     const struct kl_json *root = kl_json_read(scratch, &includes, &begin);
     struct kl_reserved_list out = {0};
     for (int k = 0; k < 2; k++) {

@@ -154,7 +154,7 @@ static void include(struct reader *r, struct frame *f)
     if (f->c < f->end && *f->c == '"') {
         struct token t = string(r, f);
         past(f, "?>");
-        if (r->n < MOST_FILES && kl_include_open(r->files, t.text, f->file, t.at, &text))
+        if (r->n < MOST_FILES && kl_include_open(r->files, t.text, t.at, &text))
             push(r, &text);
     } else {
         past(f, "?>");

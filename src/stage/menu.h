@@ -3,7 +3,7 @@
 #ifndef KL_STAGE_MENU_H
 #define KL_STAGE_MENU_H
 
-#include "stage/read.h"
+#include "stage/include.h"
 
 /* --- pieces ------------------------------------------------------------------------------------*/
 
@@ -40,31 +40,5 @@ const char *kl_menu_base(const char *path);
 /* What a file that is started as a kernel is: KL_ENTRY_OTHER for memory tests, disk images and
  * other loaders, told by its name. */
 enum kl_entry_kind kl_menu_kind(const char *kernel);
-
-/* --- files that are included -------------------------------------------------------------------*/
-
-/* PXELINUX nests 16 deep (docs/releases.md); the other bounds only keep a hostile file from taking
- * the machine with it. */
-enum { KL_MENU_INCLUDE_DEPTH = 16, KL_MENU_INCLUDE_FILES = 1024, KL_MENU_INCLUDE_BYTES = 16 << 20 };
-
-struct kl_menu_includes {
-    struct kl_arena *a;
-    const struct kl_finder *files; /* NULL: no file is at hand */
-    struct kl_diags *d;
-    const char *open[KL_MENU_INCLUDE_DEPTH + 1];
-    size_t depth, total, bytes;
-    bool full;  /* said once */
-    bool quiet; /* a file that is not at hand need not be */
-};
-
-/* The file that is read first; its name, for places. */
-const char *kl_menu_include_first(
-    struct kl_menu_includes *i, const char *file, const char *text, size_t len);
-/* One that it includes: false with a note when it is not at hand, with a warning when it is being
- * read already. `name` is as written, at `at`; the file is registered, and `*file` names it in
- * places. Close it when it is read. */
-bool kl_menu_include_open(struct kl_menu_includes *i, const char *name, struct kl_place at,
-    const char **file, const char **text, size_t *len);
-void kl_menu_include_close(struct kl_menu_includes *i);
 
 #endif

@@ -46,7 +46,7 @@ struct reader {
     struct kl_arena *a;
     struct kl_menu *m;
     struct kl_diags *d;
-    struct kl_menu_includes inc;
+    struct kl_includes inc;
     struct label l;
     struct kl_piece append, preset, ui, ontimeout; /* for all; s NULL: not said */
     unsigned sysappend;
@@ -323,12 +323,10 @@ static void on_text(struct reader *r, struct kl_piece key, struct kl_piece rest)
 
 static void include(struct reader *r, struct kl_piece name)
 {
-    const char *file, *text;
-    size_t len;
-    if (kl_menu_include_open(
-            &r->inc, kl_piece_text(r->a, name), kl_piece_place(name), &file, &text, &len)) {
-        read_text(r, file, text, len);
-        kl_menu_include_close(&r->inc);
+    struct kl_text t;
+    if (kl_include_open(&r->inc, kl_piece_text(r->a, name), kl_piece_place(name), &t)) {
+        read_text(r, t.file, t.text, t.len);
+        kl_include_close(&r->inc);
     }
 }
 
@@ -647,9 +645,9 @@ struct kl_menu *kl_pxelinux_parse(struct kl_arena *a, const char *text, size_t l
     const char *file, const struct kl_finder *files, struct kl_diags *d)
 {
     struct reader r = {.a = a, .m = kl_alloc(a, sizeof *r.m), .d = d};
-    r.inc = (struct kl_menu_includes){.a = a, .files = files, .d = d};
+    r.inc = (struct kl_includes){.a = a, .files = files, .d = d};
     r.levels[0] = (struct level){.first = NO_ENTRY, .preset = NO_ENTRY};
-    read_text(&r, kl_menu_include_first(&r.inc, file, text, len), text, len);
+    read_text(&r, kl_include_first(&r.inc, file, text, len).file, text, len);
     record(&r);
     decide_default(&r);
     return r.m;

@@ -5,7 +5,6 @@
 #include <string.h>
 
 /* Of included files in one read: more than any site has, and little enough to end soon. */
-enum { MOST_INCLUDES = 4096, MOST_BYTES = 64 << 20 };
 
 enum kl_tell kl_tell_by_code(int family, unsigned long code)
 {
@@ -253,58 +252,6 @@ const struct kl_network *kl_networks_find(const struct kl_networks *t, const str
             return one;
     }
     return NULL;
-}
-
-/* --- files that files name ---------------------------------------------------------------------*/
-
-static struct kl_text known_text(
-    struct kl_includes *i, const char *text, size_t len, const char *file)
-{
-    if (!kl_diags_knows(i->d, file))
-        kl_diags_source(i->d, file, text, len);
-    struct kl_text out = {kl_strdup(i->a, file), text, len};
-    i->open[i->depth++] = out.file;
-    return out;
-}
-
-struct kl_text kl_includes_begin(
-    struct kl_includes *i, const char *text, size_t len, const char *file)
-{
-    return known_text(i, text, len, file);
-}
-
-bool kl_include_open(struct kl_includes *i, const char *path, const char *from, struct kl_place at,
-    struct kl_text *out)
-{
-    const char *file, *text;
-    size_t len;
-    if (!i->finder || !i->finder->find(i->finder->arg, path, from, &file, &text, &len)) {
-        i->missing = true;
-        kl_diag(i->d, KL_NOTE, "include-missing", at, "give the file too, to have it read",
-            "'%s' is not at hand: what it says is not known", path);
-        return false;
-    }
-    for (size_t k = 0; k < i->depth; k++)
-        if (strcmp(i->open[k], file) == 0) {
-            kl_diag(i->d, KL_WARNING, "include-loop", at, "include another file, or none",
-                "'%s' is being read already", path);
-            return false;
-        }
-    i->count++;
-    i->bytes += len;
-    if (i->depth == sizeof i->open / sizeof *i->open || i->count > MOST_INCLUDES ||
-        i->bytes > MOST_BYTES) {
-        kl_diag(i->d, KL_WARNING, "include-loop", at, "include fewer files, less deep",
-            "too many files are included: '%s' is left out", path);
-        return false;
-    }
-    *out = known_text(i, text, len, file);
-    return true;
-}
-
-void kl_include_close(struct kl_includes *i)
-{
-    i->depth--;
 }
 
 void kl_reserve_note(struct kl_diags *d, struct kl_place at, const char *fmt, ...)

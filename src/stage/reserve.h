@@ -8,7 +8,7 @@
 #ifndef KL_STAGE_RESERVE_H
 #define KL_STAGE_RESERVE_H
 
-#include "stage/read.h"
+#include "stage/include.h"
 
 /* What a machine may be told. */
 enum kl_tell {
@@ -69,28 +69,6 @@ struct kl_networks {
 void kl_networks_add(struct kl_arena *a, struct kl_networks *t, struct kl_prefix p, const void *o);
 void kl_networks_sort(struct kl_networks *t);
 const struct kl_network *kl_networks_find(const struct kl_networks *t, const struct kl_addr *a);
-
-/* Files that files name: each is read where it is named, but never within itself. */
-struct kl_includes {
-    struct kl_arena *a;
-    const struct kl_finder *finder; /* may be NULL */
-    struct kl_diags *d;
-    const char *open[16]; /* being read, the outermost first */
-    size_t depth, count, bytes;
-    bool missing; /* one was not at hand */
-};
-struct kl_text {
-    const char *file, *text;
-    size_t len;
-};
-/* Registers the text that a reader begins with. */
-struct kl_text kl_includes_begin(
-    struct kl_includes *i, const char *text, size_t len, const char *file);
-/* Opens the file that is named at `at`; each true is followed by a kl_include_close(). When it is
- * not at hand that is noted, and false returned. */
-bool kl_include_open(struct kl_includes *i, const char *path, const char *from, struct kl_place at,
-    struct kl_text *out);
-void kl_include_close(struct kl_includes *i);
 
 void kl_reserve_note(struct kl_diags *d, struct kl_place at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
