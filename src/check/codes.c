@@ -190,9 +190,10 @@ const struct kl_code kl_codes[] = {
         "A length is guessed instead, or the address is left out."},
     {"one-only", WITHIN, "this release reads only one of these",
         "dracut of EL7.0 to 7.2 reads the last bond=, bridge= and vlan= alone."},
-    {"profile-lost", WITHIN, "a name server takes the whole profile with it",
-        "nm-initrd-generator drops a profile whose ip= ends in a name server of a family that is "
-        "off. Write nameserver= instead."},
+    {"profile-lost", WITHIN, "NetworkManager drops a whole profile",
+        "nm-initrd-generator writes no profile that is not valid: one whose ip= ends in a name "
+        "server of a family that is off (write nameserver= instead), or a bond whose options do "
+        "not go together."},
     {"route", WITHIN, "rd.route= is no route",
         "It is ignored. Write rd.route=NET/LENGTH:GATEWAY:INTERFACE, IPv6 in brackets."},
     {"skipped", WITHIN, "a part of ip= is skipped",

@@ -54,14 +54,27 @@ void kl_reading_fact(
         kl_intent_say(r->a, r->i, link, field, kl_part_at(part));
 }
 
+/* The words are not read in the line's order, which NetworkManager's profiles are in. */
+static void mention(const struct kl_reading *r, struct kl_seen *s, struct kl_place at)
+{
+    bool before = at.line != s->first.line ? at.line < s->first.line : at.col < s->first.col;
+    if (!r->late && (s->late || before)) {
+        s->late = false;
+        s->first = at;
+    }
+}
+
 struct kl_seen *kl_reading_link(struct kl_reading *r, const char *name, struct kl_place at)
 {
     for (size_t k = 0; k < r->nseen; k++)
-        if (strcmp(r->seen[k].link.name, name) == 0)
+        if (strcmp(r->seen[k].link.name, name) == 0) {
+            mention(r, &r->seen[k], at);
             return &r->seen[k];
+        }
     r->seen = kl_grow(r->a, r->seen, r->nseen, sizeof *r->seen);
     struct kl_seen *s = &r->seen[r->nseen++];
-    *s = (struct kl_seen){.link = {.name = name, .kind = KL_ETHERNET, .at = at}};
+    *s = (struct kl_seen){
+        .late = r->late, .first = at, .link = {.name = name, .kind = KL_ETHERNET, .at = at}};
     return s;
 }
 
@@ -107,12 +120,18 @@ static struct kl_part cut(
 }
 
 /* One field at `s`, in *field; returns its length. NetworkManager's get_word() before 1.54 knows
- * brackets only where a field begins, and forgets what stands between ']' and the next colon; from
- * then on they protect colons anywhere, and go only when they enclose the whole field. */
+ * brackets only where a field begins, and forgets what stands between ']' and the next colon, while
+ * one that is never closed takes in all the rest; from then on they protect colons anywhere, and go
+ * only when they enclose the whole field. */
 static size_t field_at(
     struct kl_reading *r, const struct kl_part *p, const char *s, struct kl_part *field)
 {
     size_t inside = bracketed(r, s), len = 0;
+    if (is_nm(r) && r->r->nm_minor < 54 && *s == '[' && !inside) {
+        len = strlen(s);
+        *field = cut(r, p, s + 1, len - 1, false);
+        return len;
+    }
     if (!is_nm(r) || r->r->nm_minor < 54) {
         len = inside + strcspn(s + inside, ":");
         *field = inside ? cut(r, p, s + 1, inside - 2, true) : cut(r, p, s, len, false);
@@ -148,8 +167,9 @@ struct kl_place kl_parts_at(const struct kl_part *fields, size_t n)
     return kl_arg_place(first->arg, from, end - from);
 }
 
-/* `p` cut at commas into names, in a list that ends with text NULL. */
-static struct kl_part *names(struct kl_reading *r, const struct kl_part *p)
+/* `p` cut at commas into names, in a list that ends with text NULL. Ports that have no name before
+ * their comma are eth0 to NetworkManager. */
+static struct kl_part *names(struct kl_reading *r, const struct kl_part *p, const char *unnamed)
 {
     struct kl_part *list = NULL;
     size_t n = 0;
@@ -158,6 +178,9 @@ static struct kl_part *names(struct kl_reading *r, const struct kl_part *p)
         if (len) {
             list = kl_grow(r->a, list, n, sizeof *list);
             list[n++] = cut(r, p, c, len, false);
+        } else if (unnamed) {
+            list = kl_grow(r->a, list, n, sizeof *list);
+            list[n++] = (struct kl_part){.text = unnamed};
         }
         c += len;
     }
@@ -209,9 +232,28 @@ const struct kl_word *kl_reading_last(const struct kl_reading *r, const char *ke
 
 /* --- devices ----------------------------------------------------------------------------------*/
 
+/* parse_ifname_opts() stops the boot unless a name and the bytes of a MAC stand there;
+ * NetworkManager does not read it. */
+static bool ifname_fits(struct kl_reading *r, const struct kl_word *w)
+{
+    size_t n = 0;
+    for (const char *c = w->value.text ? w->value.text : w->key; *c; c += *c == ':') {
+        n++;
+        c += strcspn(c, ":");
+    }
+    if (is_nm(r) || n == 7 || n == 21 || (w->value.text && !n))
+        return w->value.text;
+    kl_reading_say(r, KL_ERROR, w, &w->value, "stops", "ifname=NAME:aa:bb:cc:dd:ee:ff",
+        "dracut stops the boot: this is no name and MAC");
+    return false;
+}
+
 static void read_ifname(struct kl_reading *r, const struct kl_word *w)
 {
-    const char *value = w->value.text, *colon = strchr(value, ':');
+    const char *value = w->value.text;
+    if (!ifname_fits(r, w) || !value)
+        return;
+    const char *colon = strchr(value, ':');
     struct kl_mac mac;
     if (!colon || !kl_mac_parse(colon + 1, &mac)) {
         kl_reading_say(r, KL_WARNING, w, &w->value, "ifname", "ifname=NAME:aa:bb:cc:dd:ee:ff",
@@ -225,7 +267,7 @@ static void read_ifname(struct kl_reading *r, const struct kl_word *w)
 }
 
 /* NetworkManager's port belongs to the controller that named it last. */
-static void leave_controllers(struct kl_reading *r, const char *port)
+void kl_leave_controllers(struct kl_reading *r, const char *port)
 {
     for (size_t k = 0; k < r->nseen; k++) {
         struct kl_link *l = &r->seen[k].link;
@@ -243,6 +285,14 @@ static struct kl_part instead(const struct kl_part *f, const char *text)
     if (f && *f->text)
         return *f;
     return (struct kl_part){.text = text, .arg = NULL};
+}
+
+/* Legacy dracut leaves an empty list empty, but drops any list when the name is empty. */
+static struct kl_part ports_or(
+    const struct kl_reading *r, const struct kl_part *f, size_t n, const char *text)
+{
+    bool given = n > 1 && (is_nm(r) ? *f[1].text : *f[0].text);
+    return given ? f[1] : instead(NULL, text);
 }
 
 /* The link that a bond= or bridge= makes. */
@@ -269,10 +319,10 @@ static void take_ports(
         l->mode = 0;
         l->mtu = 0;
     }
-    for (const struct kl_part *p = names(r, list); p->text; p++) {
+    for (const struct kl_part *p = names(r, list, is_nm(r) ? "eth0" : NULL); p->text; p++) {
         kl_reading_link(r, p->text, p->arg ? kl_part_at(p) : w->arg->at)->profile = true;
         if (is_nm(r))
-            leave_controllers(r, p->text);
+            kl_leave_controllers(r, p->text);
         l = &kl_reading_link(r, name, w->arg->at)->link;
         l->ports = kl_grow(r->a, l->ports, l->nports, sizeof *l->ports);
         l->ports[l->nports++] = p->text;
@@ -383,11 +433,11 @@ static void read_bond(struct kl_reading *r, const struct kl_word *w)
         return;
     }
     struct kl_part name = instead(&f[0], "bond0");
-    struct kl_part ports = instead(n > 1 ? &f[1] : NULL, is_nm(r) ? "eth0" : "eth0,eth1");
+    struct kl_part ports = ports_or(r, f, n, is_nm(r) ? "eth0" : "eth0,eth1");
     controller(r, w, &name, KL_BOND);
     take_ports(r, w, name.text, &ports);
     struct kl_seen *s = kl_reading_link(r, name.text, w->arg->at);
-    for (const struct kl_part *o = n > 2 ? names(r, &f[2]) : NULL; o && o->text; o++)
+    for (const struct kl_part *o = n > 2 ? names(r, &f[2], NULL) : NULL; o && o->text; o++)
         read_option(r, w, &s->link, o);
     if (n > 3 && *f[3].text)
         read_bond_mtu(r, w, s, &f[3]);
@@ -402,7 +452,7 @@ static void read_bridge(struct kl_reading *r, const struct kl_word *w)
             "dracut stops the boot: a bridge takes two fields");
         return;
     }
-    struct kl_part name = instead(&f[0], "br0"), ports = instead(n > 1 ? &f[1] : NULL, "eth0");
+    struct kl_part name = instead(&f[0], "br0"), ports = ports_or(r, f, n, "eth0");
     controller(r, w, &name, KL_BRIDGE);
     take_ports(r, w, name.text, &ports);
 }
@@ -410,6 +460,8 @@ static void read_bridge(struct kl_reading *r, const struct kl_word *w)
 static void read_vlan(struct kl_reading *r, const struct kl_word *w)
 {
     struct kl_part f[FIELDS];
+    if (!is_nm(r) && (!w->value.text || !*w->value.text))
+        return;
     size_t n = kl_reading_split(r, &w->value, f, FIELDS);
     if (n < 2 || !*f[0].text || !*f[1].text || (n > 2 && !is_nm(r))) {
         kl_reading_say(r, is_nm(r) ? KL_WARNING : KL_ERROR, w, NULL, is_nm(r) ? "vlan" : "stops",
@@ -423,8 +475,10 @@ static void read_vlan(struct kl_reading *r, const struct kl_word *w)
             "its name says no VLAN id to this release's initrd, so it is not made");
         return;
     }
+    r->late = true; /* a parent's profile is made after all others */
     struct kl_seen *parent = link_of(r, &f[1]);
     parent->profile = parent->vlan_parent = true;
+    r->late = false;
     struct kl_seen *s = controller(r, w, &f[0], KL_VLAN);
     s->link.parent = f[1].text;
     s->link.vlan = (uint16_t)id;
@@ -446,7 +500,7 @@ static void read_devices(struct kl_reading *r)
 {
     for (size_t k = 0; k < r->nwords; k++) {
         const struct kl_word *w = &r->words[k];
-        if (strcmp(w->key, "ifname") == 0 && w->value.text)
+        if (strcmp(w->key, "ifname") == 0)
             read_ifname(r, w);
         else if (strcmp(w->key, "bond") == 0 && is_read(r, w))
             read_bond(r, w);
@@ -471,20 +525,40 @@ static void read_nameserver(struct kl_reading *r, const struct kl_word *w)
             *s == '[' ? "leave the brackets out: they end up in resolv.conf"
                       : "one address in each nameserver=",
             "'%s' is no address of a name server here", s);
-    else
+    else {
         kl_reading_dns(r, &a, &w->value);
+        r->for_all = kl_grow(r->a, r->for_all, r->nfor_all, sizeof a);
+        r->for_all[r->nfor_all++] = a;
+    }
 }
 
 /* Where a route goes that names no interface. NetworkManager takes the first profile there is, and
  * makes one for any NIC if there is none. */
 static const char *default_interface(const struct kl_reading *r)
 {
-    if (r->bootdev || r->first_ip)
-        return r->bootdev ? r->bootdev : r->first_ip;
-    for (size_t k = 0; is_nm(r) && k < r->nseen; k++)
-        if (r->seen[k].profile)
-            return r->seen[k].link.name;
-    return is_nm(r) ? KL_ANY_INTERFACE : NULL;
+    if (r->bootdev)
+        return r->bootdev;
+    return is_nm(r) ? kl_nm_first(r) : r->first_ip;
+}
+
+/* Where a route leads, of its first two fields; the field that is wrong, or NULL. NetworkManager
+ * takes a host without a length, and the family's zero address where only a gateway stands. */
+static const struct kl_part *route_ends(
+    struct kl_reading *r, const struct kl_part *f, size_t n, struct kl_route *route)
+{
+    bool has_via = n > 1 && *f[1].text;
+    if (has_via && !kl_addr_parse(f[1].text, &route->via))
+        return &f[1];
+    if (!kl_prefix_parse(f[0].text, &route->to)) {
+        if (!is_nm(r))
+            return &f[0];
+        if (!*f[0].text && has_via)
+            route->to.addr.family = route->via.family;
+        else if (!kl_addr_parse(f[0].text, &route->to.addr))
+            return &f[0];
+        route->to.len = route->to.addr.family == 4 ? 32 : 128;
+    }
+    return has_via && route->via.family != route->to.addr.family ? &f[1] : NULL;
 }
 
 static void read_route(struct kl_reading *r, const struct kl_word *w)
@@ -492,24 +566,25 @@ static void read_route(struct kl_reading *r, const struct kl_word *w)
     struct kl_part f[FIELDS];
     struct kl_route route = {0};
     size_t n = kl_reading_split(r, &w->value, f, FIELDS);
-    const char *link = n > 2 && *f[2].text ? f[2].text : default_interface(r);
-    bool fits = kl_prefix_parse(f[0].text, &route.to);
-    if (!fits && is_nm(r) && kl_addr_parse(f[0].text, &route.to.addr)) {
-        fits = true; /* a host's route */
-        route.to.len = route.to.addr.family == 4 ? 32 : 128;
-    }
-    const struct kl_part *wrong = fits ? NULL : &f[0];
-    if (fits && n > 1 && *f[1].text && !kl_addr_parse(f[1].text, &route.via))
-        wrong = &f[1];
-    if (wrong || !link || n < 2 || (n > 3 && !is_nm(r))) {
+    bool named = n > 2 && *f[2].text;
+    const char *link = !named     ? default_interface(r)
+                       : is_nm(r) ? kl_nm_interface(r, w, &f[2])
+                                  : f[2].text;
+    if (link && is_nm(r)) /* a profile, whatever the route is worth */
+        kl_reading_link(r, link, named ? kl_part_at(&f[2]) : w->arg->at)->profile = true;
+    const struct kl_part *wrong = route_ends(r, f, n, &route);
+    if (wrong || !link || (!is_nm(r) && (n < 2 || n > 3))) {
         kl_reading_say(r, KL_WARNING, w, wrong, "route",
             "rd.route=NET/LENGTH:GATEWAY:INTERFACE, IPv6 as [NET/LENGTH]:[GATEWAY]:INTERFACE",
             "this is no route to this release's initrd");
         return;
     }
-    bool named = n > 2 && *f[2].text;
     struct kl_seen *s = kl_reading_link(r, link, named ? kl_part_at(&f[2]) : w->arg->at);
     s->profile = true;
+    for (size_t k = 0; is_nm(r) && k < s->link.nroutes; k++)
+        if (kl_prefix_eq(&s->link.routes[k].to, &route.to) &&
+            kl_addr_eq(&s->link.routes[k].via, &route.via))
+            return;
     s->link.routes = kl_grow(r->a, s->link.routes, s->link.nroutes, sizeof route);
     s->link.routes[s->link.nroutes++] = route;
     kl_reading_fact(r, link, "routes", &w->value);
@@ -527,13 +602,19 @@ static const char *nic_of(struct kl_reading *r, const struct kl_mac *mac, struct
     return s->link.name;
 }
 
+/* dracut's getargbool(); NetworkManager knows more words for it. */
+static bool is_off(const char *s)
+{
+    return kl_streq(s, "0") || kl_streq(s, "no") || kl_streq(s, "off");
+}
+
 /* BOOTIF=01-aa-...: one more interface to bring up, by DHCP unless an ip= is for it (quirk 16).
  * Where the only ip= names no interface, it is for this one. */
 static void read_bootif(struct kl_reading *r)
 {
     const struct kl_word *w = kl_reading_last(r, "BOOTIF"), *off = kl_reading_last(r, "rd.bootif");
     struct kl_mac mac;
-    if (!w || (off && (kl_streq(off->value.text, "0") || kl_streq(off->value.text, "no"))))
+    if (!w || (off && is_off(off->value.text)))
         return;
     const char *s = w->value.text;
     if (!kl_mac_parse(strlen(s) == 20 ? s + 3 : s, &mac)) {
@@ -541,7 +622,7 @@ static void read_bootif(struct kl_reading *r)
             "this names no NIC");
         return;
     }
-    if (kl_streq(r->first_ip, KL_ANY_INTERFACE))
+    if (is_nm(r) ? kl_nm_takes_bootif(r) : kl_streq(r->first_ip, KL_ANY_INTERFACE))
         return;
     struct kl_seen *nic = kl_reading_link(r, nic_of(r, &mac, w->arg->at), w->arg->at);
     if (nic->has_ip)
@@ -554,14 +635,25 @@ static void read_bootif(struct kl_reading *r)
     kl_reading_fact(r, nic->link.name, "ipv4", &w->value);
 }
 
+static void read_bootdev(struct kl_reading *r, const struct kl_word *w)
+{
+    if (is_nm(r))
+        r->bootdev = *w->value.text ? kl_nm_interface(r, w, &w->value) : kl_nm_first(r);
+    else if (*w->value.text)
+        r->bootdev = w->value.text;
+    if (!r->bootdev)
+        return;
+    kl_reading_link(r, r->bootdev, kl_part_at(&w->value))->profile = true;
+    if (*w->value.text)
+        kl_reading_fact(r, NULL, "install", &w->value);
+}
+
 static void read_rest(struct kl_reading *r)
 {
     const struct kl_word *bootdev = kl_reading_last(r, "bootdev");
-    if (bootdev && *bootdev->value.text) {
-        r->bootdev = bootdev->value.text;
-        link_of(r, &bootdev->value)->profile = true;
-        kl_reading_fact(r, NULL, "install", &bootdev->value);
-    }
+    r->late = true;
+    if (bootdev)
+        read_bootdev(r, bootdev);
     const struct kl_word *neednet = kl_reading_last(r, "rd.neednet");
     bool any = !is_nm(r) || !neednet || kl_streq(neednet->value.text, "0");
     for (size_t k = 0; k < r->nseen; k++)
@@ -650,16 +742,29 @@ static void read_installer(struct kl_reading *r, struct kl_install *what)
 
 /* --- the whole --------------------------------------------------------------------------------*/
 
-/* NetworkManager gives a name server to the profiles that use its family, and to none otherwise. */
+static bool holds(const struct kl_addr *list, size_t n, const struct kl_addr *a)
+{
+    for (size_t k = 0; k < n; k++)
+        if (kl_addr_eq(&list[k], a))
+            return true;
+    return false;
+}
+
+/* NetworkManager gives a name server to the profiles that use its family, and to none otherwise;
+ * one at the end of ip= to that profile alone. */
 static size_t usable_dns(const struct kl_reading *r, const struct kl_intent *i)
 {
     size_t n = 0;
     for (size_t k = 0; k < r->ndns; k++) {
-        bool used = !is_nm(r);
-        for (size_t l = 0; l < i->nlinks; l++)
-            used |= (r->dns[k].family == 4 ? &i->links[l].ip4 : &i->links[l].ip6)->method != KL_OFF;
+        const struct kl_addr *a = &r->dns[k];
+        bool for_all = holds(r->for_all, r->nfor_all, a), used = !is_nm(r);
+        for (size_t l = 0; l < r->nseen; l++) {
+            const struct kl_seen *s = &r->seen[l];
+            const struct kl_ip *ip = a->family == 4 ? &s->link.ip4 : &s->link.ip6;
+            used |= ip->method != KL_OFF && (for_all || holds(s->own_dns, s->nown_dns, a));
+        }
         if (used)
-            i->dns[n++] = r->dns[k];
+            i->dns[n++] = *a;
     }
     return n;
 }

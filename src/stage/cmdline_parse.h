@@ -29,12 +29,17 @@ enum kl_nm_state { KL_NM_TRIED, KL_NM_AUTO, KL_NM_MANUAL, KL_NM_DISABLED };
 /* A link in the making. */
 struct kl_seen {
     struct kl_link link;
-    bool has_ip;               /* an ip= names it */
-    bool vlan_parent;          /* a vlan= stands on it */
-    bool profile;              /* NetworkManager makes a profile of it */
-    bool dhcp6;                /* IPv6 was asked for by the word dhcp6 */
-    bool dns4, dns6;           /* an ip= of it ends in a name server of this family */
-    struct kl_place dns_at;    /* where the last of those stands */
+    bool has_ip;             /* an ip= names it */
+    bool vlan_parent;        /* a vlan= stands on it */
+    bool profile;            /* NetworkManager makes a profile of it */
+    bool dhcp6;              /* IPv6 was asked for by the word dhcp6 */
+    bool dns4, dns6;         /* an ip= of it ends in a name server of this family */
+    struct kl_place dns_at;  /* where the last of those stands */
+    struct kl_addr *own_dns; /* the name servers that its ip= end in */
+    size_t nown_dns;
+    struct kl_place first;     /* the line's first word that asks for a profile of it */
+    bool late;                 /* first mentioned after every ip=, bond=, bridge= and vlan= */
+    bool lost;                 /* NetworkManager drops the profile */
     enum kl_nm_state nm4, nm6; /* NetworkManager alone */
 };
 
@@ -49,7 +54,10 @@ struct kl_reading {
     size_t nseen;
     struct kl_addr *dns;
     size_t ndns;
+    struct kl_addr *for_all; /* those of nameserver= */
+    size_t nfor_all;
     const char *hostname, *bootdev;
+    bool late;            /* of the links that are mentioned from now on */
     const char *first_ip; /* the interface of the first ip= */
 };
 
@@ -82,6 +90,15 @@ struct kl_place kl_parts_at(const struct kl_part *fields, size_t n);
 void kl_read_el6(struct kl_reading *r);
 void kl_read_ip_legacy(struct kl_reading *r, const struct kl_word *w);
 void kl_read_ip_nm(struct kl_reading *r, const struct kl_word *w);
+/* The link that NetworkManager takes a name for, and the one that it takes when there is none. */
+const char *kl_nm_interface(
+    struct kl_reading *r, const struct kl_word *w, const struct kl_part *name);
+const char *kl_nm_first(const struct kl_reading *r);
+bool kl_nm_takes_bootif(const struct kl_reading *r);
+/* Whether NetworkManager makes this bond of these options; those that it leaves out are gone. */
+bool kl_nm_bond_fits(struct kl_reading *r, struct kl_link *l);
+/* A port belongs to none of the controllers read so far. */
+void kl_leave_controllers(struct kl_reading *r, const char *port);
 /* NetworkManager, when every argument is read: its states as an intent's methods. */
 void kl_settle_nm(struct kl_reading *r);
 

@@ -36,18 +36,21 @@ struct fields {
     struct kl_part client, gateway, mask, host, interface, method;
     struct kl_part tail[FIELDS]; /* what follows the method */
     size_t ntail;
+    bool is_short; /* ip=INTERFACE:METHOD:... */
 };
 
 static const struct kl_part nothing = {.text = ""};
 
 static struct fields no_fields(void)
 {
-    return (struct fields){nothing, nothing, nothing, nothing, nothing, nothing, {nothing}, 0};
+    return (struct fields){
+        nothing, nothing, nothing, nothing, nothing, nothing, {nothing}, 0, false};
 }
 
 static struct fields short_form(const struct kl_part *f, size_t n)
 {
     struct fields out = no_fields();
+    out.is_short = true;
     out.interface = f[0];
     out.method = n > 1 ? f[1] : nothing;
     for (size_t k = 2; k < n; k++)
@@ -88,28 +91,14 @@ static void say_method(
         kl_reading_fact(r, name, which == 4 ? "gateway4" : "gateway6", &f->method);
 }
 
-/* aa-bb-cc-dd-ee-ff names the NIC that ifname= gave this MAC, or that the line does not name. */
-static const char *interface_name(struct kl_reading *r, const char *name)
-{
-    struct kl_mac mac;
-    if (!*name)
-        return KL_ANY_INTERFACE;
-    if (!kl_mac_parse(name, &mac))
-        return name;
-    for (size_t k = 0; k < r->nseen; k++)
-        if (r->seen[k].link.mac.set && r->seen[k].link.kind == KL_ETHERNET &&
-            kl_mac_eq(&r->seen[k].link.mac, &mac))
-            return r->seen[k].link.name;
-    char text[KL_MAC_TEXT];
-    return kl_strdup(r->a, kl_mac_text(&mac, text));
-}
-
 /* The MAC at the end: six pieces, or one with hyphens or brackets. */
 static bool tail_mac(const struct fields *f, size_t from, struct kl_mac *mac)
 {
     struct kl_buf b KL_BUF_SCOPE = {0};
-    for (size_t k = from; k < f->ntail; k++)
-        kl_buf_addf(&b, "%s%s", k > from ? ":" : "", f->tail[k].text);
+    for (size_t k = from; k < f->ntail; k++) {
+        const char *byte = f->tail[k].text;
+        kl_buf_addf(&b, "%s%s%s", k > from ? ":" : "", byte[0] && !byte[1] ? "0" : "", byte);
+    }
     return kl_mac_parse(kl_buf_text(&b), mac);
 }
 
@@ -119,18 +108,22 @@ static uint32_t tail_mtu(const struct fields *f)
     return f->ntail && kl_number(f->tail[0].text, 65535, &mtu) ? (uint32_t)mtu : 0;
 }
 
-/* Up to two name servers instead of MTU and MAC. Legacy dracut before 8.4's takes an address that
- * begins with a letter for a MAC (quirk 34). */
+/* Up to two name servers instead of MTU and MAC. Legacy dracut knows none in its short form, and
+ * before 8.4's takes an address that begins with a letter for a MAC (quirk 34). */
 static bool tail_dns(struct kl_reading *r, const struct fields *f, struct kl_seen *s)
 {
     struct kl_addr a;
     bool any = false;
+    if (f->is_short && r->r->engine != KL_ENGINE_NM)
+        return false;
     for (size_t k = 0; k < f->ntail && k < 2; k++) {
         const char *text = f->tail[k].text;
         bool digit = text[0] >= '0' && text[0] <= '9';
         if ((k == 0 && r->r->engine != KL_ENGINE_NM && !digit) || !kl_addr_parse(text, &a))
             break;
         kl_reading_dns(r, &a, &f->tail[k]);
+        s->own_dns = kl_grow(r->a, s->own_dns, s->nown_dns, sizeof a);
+        s->own_dns[s->nown_dns++] = a;
         s->dns_at = kl_part_at(&f->tail[k]);
         s->dns4 |= a.family == 4;
         s->dns6 |= a.family == 6;
@@ -338,13 +331,16 @@ void kl_read_ip_legacy(struct kl_reading *r, const struct kl_word *w)
     struct kl_part f[FIELDS];
     size_t n = kl_reading_split(r, &w->value, f, FIELDS);
     struct fields fields = no_fields();
+    if (!w->value.text)
+        f[0].text = w->key; /* getargs() gives the key itself for a word without '=' */
     if (n == 1 && is_cluster(r, f[0].text))
         fields = cluster(r, &f[0]);
     else if (n == 1)
         fields.method = f[0];
     else
         fields = legacy_short(r, f, n) ? short_form(f, n) : long_form(f, n);
-    const char *interface = interface_name(r, fields.interface.text);
+    /* By its name alone, not by its MAC. */
+    const char *interface = *fields.interface.text ? fields.interface.text : KL_ANY_INTERFACE;
     if (!r->first_ip)
         r->first_ip = interface;
     if (link_for(r, w, &fields, interface)->has_ip && !kl_streq(interface, KL_ANY_INTERFACE)) {
@@ -358,14 +354,94 @@ void kl_read_ip_legacy(struct kl_reading *r, const struct kl_word *w)
 
 /* --- NetworkManager ---------------------------------------------------------------------------*/
 
-/* The method that a word means, or NULL when it means none: "none", "dhcp", "dhcp6", "auto6",
- * "auto", "link6", "ibft". From 1.34 lists are read too; what they come to is auto. */
-static const char *nm_method(const struct kl_reading *r, const char *word)
+static bool is_port(const struct kl_reading *r, const char *name)
+{
+    for (size_t k = 0; k < r->nseen; k++)
+        for (size_t p = 0; p < r->seen[k].link.nports; p++)
+            if (kl_streq(r->seen[k].link.ports[p], name))
+                return true;
+    return false;
+}
+
+/* Profiles that only bootdev=, BOOTIF= and rd.route= ask for come last. */
+static bool is_before(const struct kl_seen *a, const struct kl_seen *b)
+{
+    const struct kl_place *one = &a->first, *other = &b->first;
+    return a->late != b->late         ? b->late
+           : one->line != other->line ? one->line < other->line
+                                      : one->col < other->col;
+}
+
+/* Of the profiles that are no ports, the line's first; without any, one for every NIC. */
+const char *kl_nm_first(const struct kl_reading *r)
+{
+    const struct kl_seen *first = NULL;
+    for (size_t k = 0; k < r->nseen; k++) {
+        const struct kl_seen *s = &r->seen[k];
+        if (s->profile && !is_port(r, s->link.name) && (!first || is_before(s, first)))
+            first = s;
+    }
+    return first ? first->link.name : KL_ANY_INTERFACE;
+}
+
+/* Does a profile for every NIC take BOOTIF= in? It does when it is the first of an Ethernet. */
+bool kl_nm_takes_bootif(const struct kl_reading *r)
+{
+    const struct kl_seen *first = NULL;
+    for (size_t k = 0; k < r->nseen; k++) {
+        const struct kl_seen *s = &r->seen[k];
+        if (s->profile && s->link.kind == KL_ETHERNET && (!first || is_before(s, first)))
+            first = s;
+    }
+    return first && kl_streq(first->link.name, KL_ANY_INTERFACE);
+}
+
+/* nm_utils_ifname_valid_kernel(). */
+static bool is_kernel_name(const char *s)
+{
+    size_t len = strlen(s);
+    static const char *const taken[] = {".", "..", "all", "default", "bonding_masters", NULL};
+    return len && len <= 15 && !strpbrk(s, "/: \t\n\v\f\r") && !one_of(s, taken);
+}
+
+/* aa-bb-cc-dd-ee-ff names the NIC that ifname= gave this MAC, or that the line does not name. */
+static const char *interface_name(struct kl_reading *r, const char *name)
+{
+    struct kl_mac mac;
+    if (!kl_mac_parse(name, &mac))
+        return name;
+    for (size_t k = 0; k < r->nseen; k++)
+        if (r->seen[k].link.mac.set && r->seen[k].link.kind == KL_ETHERNET &&
+            kl_mac_eq(&r->seen[k].link.mac, &mac))
+            return r->seen[k].link.name;
+    char text[KL_MAC_TEXT];
+    return kl_strdup(r->a, kl_mac_text(&mac, text));
+}
+
+/* A name that no interface can have is taken for none at all (reader_get_connection()): then the
+ * argument is for the first profile, or for every NIC. */
+const char *kl_nm_interface(
+    struct kl_reading *r, const struct kl_word *w, const struct kl_part *name)
+{
+    struct kl_mac mac;
+    if (!*name->text)
+        return KL_ANY_INTERFACE;
+    if (is_kernel_name(name->text) || kl_mac_parse(name->text, &mac))
+        return interface_name(r, name->text);
+    const char *instead = kl_nm_first(r);
+    kl_reading_say(r, KL_WARNING, w, name, "address-invalid",
+        "a name has 15 characters at most, and none of / and :",
+        "'%s' is no interface to NetworkManager, which takes this for %s", name->text,
+        kl_streq(instead, KL_ANY_INTERFACE) ? "any interface" : instead);
+    return instead;
+}
+
+/* The method that a single word means, or NULL: "none", "dhcp", "dhcp6", "auto6", "auto", "link6",
+ * "ibft". */
+static const char *nm_word(const struct kl_reading *r, const char *word)
 {
     static const char *const plain[] = {
         "none", "dhcp", "dhcp6", "auto6", "auto", "link6", "ibft", NULL};
-    static const char *const lists[] = {"dhcp,dhcp6", "dhcp6,dhcp", "dhcp,auto6", "auto6,dhcp",
-        "auto,dhcp", "dhcp,auto", "auto,dhcp6", "dhcp6,auto", NULL};
     if (!*word)
         return "auto";
     for (size_t k = 0; plain[k]; k++)
@@ -379,14 +455,44 @@ static const char *nm_method(const struct kl_reading *r, const char *word)
         return NULL;
     if (kl_streq(word, "fw"))
         return "ibft";
-    if (kl_streq(word, "single-dhcp"))
-        return "dhcp";
-    return one_of(word, lists) ? "auto" : NULL;
+    return kl_streq(word, "single-dhcp") ? "dhcp" : NULL;
+}
+
+/* The same of a list, which is read from 1.34 on: words that mean one method are that method, DHCP
+ * for both families is auto, which takes in DHCPv6; but auto beside dhcp is nothing
+ * (_parse_ip_method(); tried on 1.42.4). */
+static const char *nm_method(struct kl_reading *r, const char *list)
+{
+    const char *one = NULL;
+    bool dhcp = false, six = false, automatic = false, other = false;
+    if (!strchr(list, ',') || r->r->nm_minor < 34)
+        return nm_word(r, list);
+    for (const char *c = list; *c; c += *c == ',') {
+        size_t len = strcspn(c, ",");
+        const char *m = len ? nm_word(r, kl_strndup(r->a, c, len)) : NULL;
+        c += len;
+        if (!len)
+            continue;
+        if (!m)
+            return NULL;
+        bool is_six = kl_streq(m, "dhcp6") || kl_streq(m, "auto6");
+        dhcp |= kl_streq(m, "dhcp");
+        six |= is_six;
+        automatic |= kl_streq(m, "auto");
+        other |=
+            !is_six && !kl_streq(m, "dhcp") && !kl_streq(m, "auto") && one && !kl_streq(m, one);
+        other |= one && !kl_streq(one, m) &&
+                 (kl_streq(one, "none") || kl_streq(one, "link6") || kl_streq(one, "ibft"));
+        one = m;
+    }
+    if (!one || other || (automatic && dhcp))
+        return NULL;
+    return automatic || (dhcp && six) ? "auto" : one;
 }
 
 /* Before 1.34 the list of words that tell the short form held "onany" for two of them (a comma was
  * missing in nmi-cmdline-reader.c). */
-static bool nm_short(const struct kl_reading *r, const struct kl_part *f, size_t n)
+static bool nm_short(struct kl_reading *r, const struct kl_part *f, size_t n)
 {
     if (r->r->nm_minor < 30)
         return !strpbrk(f[0].text, ".:");
@@ -438,7 +544,9 @@ static bool nm_address(
     size_t len = slash ? (size_t)(slash - client) : strlen(client);
     bool brackets = len > 2 && client[0] == '[' && client[len - 1] == ']'; /* from 1.54 on */
     const char *bare = kl_strndup(r->a, client + brackets, brackets ? len - 2 : len);
-    if (!kl_addr_parse(bare, &p->addr)) {
+    unsigned long inside;
+    if (!kl_addr_parse(bare, &p->addr) ||
+        (slash && !kl_number(slash + 1, p->addr.family == 4 ? 32 : 128, &inside))) {
         kl_reading_say(r, KL_WARNING, w, &f->client, "address-invalid",
             "an IPv6 address stands in brackets; a method word comes after the interface",
             "NetworkManager takes '%s' for no address, and leaves the argument out", client);
@@ -595,7 +703,7 @@ void kl_read_ip_nm(struct kl_reading *r, const struct kl_word *w)
         f = nm_short(r, split, n) ? short_form(split, n) : long_form(split, n);
     if (*f.client.text && !nm_address(r, w, &f, &p))
         return;
-    const char *interface = interface_name(r, f.interface.text);
+    const char *interface = kl_nm_interface(r, w, &f.interface);
     const char *method = nm_known_method(r, w, &f.method);
     if (!r->first_ip)
         r->first_ip = interface;
@@ -611,16 +719,20 @@ void kl_read_ip_nm(struct kl_reading *r, const struct kl_word *w)
 }
 
 /* IPv6 that is only tried beside IPv4 is nobody's wish (see cmdline_nm.c). */
-static void settle(struct kl_reading *r, struct kl_seen *s)
+static void settle(struct kl_reading *r, struct kl_seen *s, bool no_ip)
 {
     struct kl_ip *four = &s->link.ip4, *six = &s->link.ip6;
     bool lost4 = s->dns4 && s->nm4 == KL_NM_DISABLED, lost6 = s->dns6 && s->nm6 == KL_NM_DISABLED;
+    if (no_ip)
+        s->nm4 = s->nm6 = KL_NM_DISABLED;
     if (lost4 || lost6) {
         kl_diag(r->d, KL_WARNING, "profile-lost", s->dns_at, "use nameserver=",
             "NetworkManager drops the whole profile of %s: its ip= ends in an IPv%d name server, "
             "and IPv%d is off (quirk 32)",
             s->link.name, lost4 ? 4 : 6, lost4 ? 4 : 6);
         s->nm4 = s->nm6 = KL_NM_DISABLED;
+        s->lost = true;
+        kl_leave_controllers(r, s->link.name);
     }
     four->method = s->nm4 == KL_NM_DISABLED ? KL_OFF : s->nm4 == KL_NM_MANUAL ? KL_STATIC : KL_DHCP;
     if (s->nm6 == KL_NM_MANUAL)
@@ -648,21 +760,15 @@ static bool is_bare_parent(const struct kl_reading *r, const struct kl_seen *s)
     return s->vlan_parent && !s->has_ip && r->r->nm_minor >= 30;
 }
 
-static bool is_port(const struct kl_reading *r, const char *name)
-{
-    for (size_t k = 0; k < r->nseen; k++)
-        for (size_t p = 0; p < r->seen[k].link.nports; p++)
-            if (kl_streq(r->seen[k].link.ports[p], name))
-                return true;
-    return false;
-}
-
 void kl_settle_nm(struct kl_reading *r)
 {
     for (size_t k = 0; k < r->nseen; k++) {
         struct kl_seen *s = &r->seen[k];
-        if (!s->profile || is_port(r, s->link.name) || is_bare_parent(r, s))
-            s->nm4 = s->nm6 = KL_NM_DISABLED;
-        settle(r, s);
+        settle(r, s, !s->profile || is_port(r, s->link.name) || is_bare_parent(r, s));
+        if (s->link.kind == KL_BOND && s->profile && !s->lost && !kl_nm_bond_fits(r, &s->link)) {
+            s->link.ip4 = s->link.ip6 = (struct kl_ip){0};
+            s->lost = true;
+            kl_leave_controllers(r, s->link.name);
+        }
     }
 }

@@ -5,20 +5,34 @@ many or too few are its only complaints (docs/boot-stages.md, section 7).
 """
 import re
 import subprocess
+import tempfile
+from pathlib import Path
 
 from oracle.hosts import BOND_MODES, TESTBED, as_the_install_sees, stack, version
 
 
+def understand_all(lines):
+    """For each line, ({profile: {section: {key: value}}}, host name or None, carrier timeout,
+    complaints)."""
+    with tempfile.TemporaryDirectory() as scratch:
+        got = subprocess.run([Path(__file__).with_name("nm.sh"), TESTBED, scratch],
+                             input="".join(line + "\n" for line in lines), capture_output=True,
+                             text=True, check=False)
+    assert got.returncode == 0, got.stderr
+    answers = got.stdout.split("<out\n")[1:]
+    assert len(answers) == len(lines)
+    return [read(*answer[:-2].split("<err\n")) for answer in answers]
+
+
 def understand(line):
-    """({profile: {section: {key: value}}}, host name or None, carrier timeout, complaints)"""
-    got = subprocess.run(
-        ["chroot", TESTBED, "/usr/lib/NetworkManager/nm-initrd-generator", "-s", "-d",
-         "/nonexistent", "-p", "/nonexistent", "--", *line.split()],
-        capture_output=True, text=True, check=False)
+    return understand_all([line])[0]
+
+
+def read(out, err):
     profiles, hostname, carrier = {}, None, None
-    complaints = [l for l in got.stderr.splitlines() if l.strip()]
+    complaints = [l for l in err.splitlines() if l.strip()]
     block = section = None
-    for text in got.stdout.splitlines():
+    for text in out.splitlines():
         title = re.fullmatch(r"\*\*\* (\w+) '(.*)' \*\*\*", text)
         if title:
             block = section = None
@@ -37,8 +51,6 @@ def understand(line):
             carrier = int(text.partition("=")[2]) // 1000
         elif "=" not in text and text.strip():
             complaints.append(text)
-    if got.returncode:
-        complaints.append(f"exit status {got.returncode}")
     return profiles, hostname, carrier, complaints
 
 

@@ -1,5 +1,6 @@
 /* For tests/unit/test_oracle_parser.py: reads "RELEASE<tab>COMMAND LINE" lines, prints what
- * kl_cmdline_parse() makes of each as "LINK<tab>FIELD<tab>VALUE" lines, and "." after each. */
+ * kl_cmdline_parse() makes of each as "LINK<tab>FIELD<tab>VALUE" lines, its diagnostics
+ * as "!<tab>SEVERITY<tab>CODE<tab>MESSAGE", and "." after each. */
 #include "net/facts.h"
 #include "stage/stage.h"
 
@@ -18,7 +19,7 @@ static void answer(const char *release, const char *line)
         printf("%s\t%s\t%s\n", f[k].link ? f[k].link : "", f[k].field, f[k].value);
     const struct kl_diag *e;
     for (size_t k = 0; (e = kl_diags_at(d, k)); k++)
-        printf("!\t%s\t%s\n", e->code, e->message);
+        printf("!\t%s\t%s\t%s\n", kl_severity_word[e->severity], e->code, e->message);
     puts(".");
 }
 

@@ -81,11 +81,16 @@ static inline void dice_options(struct dice *d, struct kl_link *l)
         {"arp_ip_target", "192.0.2.1,192.0.2.2"}, {"fail_over_mac", "active"}, {"updelay", "200"}};
     static const struct kl_option bridge[] = {{"ageing-time", "120"}, {"forward-delay", "4"},
         {"priority", "4096"}, {"stp", "no"}, {"hello-time", "2"}};
-    l->options = kl_alloc(d->a, 5 * sizeof *l->options);
-    for (int k = 0; k < 5; k++)
-        if (dice(d, 2))
-            l->options[l->noptions++] = (l->kind == KL_BOND ? bond : bridge)[k];
     l->mode = l->kind == KL_BOND ? (uint8_t)dice(d, 7) : 0;
+    l->options = kl_alloc(d->a, 6 * sizeof *l->options);
+    for (int k = 0; k < 5; k++) {
+        bool arp = l->kind == KL_BOND && k == 2; /* in some modes, and never by itself */
+        if (!dice(d, 2) || (arp && l->mode > 3))
+            continue;
+        l->options[l->noptions++] = (l->kind == KL_BOND ? bond : bridge)[k];
+        if (arp)
+            l->options[l->noptions++] = (struct kl_option){"arp_interval", "100"};
+    }
 }
 
 static inline struct kl_link *dice_link(

@@ -116,10 +116,13 @@ static void bond_options(struct dice *d, struct kl_link *l)
         {"ad_user_port_key", "3"}, {"ns_ip6_target", "2001:db8::1,2001:db8::2"},
         {"lacp_active", "off"}, {"peer_notif_delay", "300"}};
     l->mode = (uint8_t)roll(d, 7);
+    bool by_arp = roll(d, 4) == 0 && l->mode < 4; /* either of the two alone makes no bond */
     for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
         const struct kl_bond_option *o = kl_bond_option(all[k].name);
         assert_non_null(o);
-        if (roll(d, 8) || !(o->modes >> l->mode & 1))
+        bool is_arp =
+            strcmp(all[k].name, "arp_interval") == 0 || strcmp(all[k].name, "arp_ip_target") == 0;
+        if ((is_arp ? !by_arp : roll(d, 8) != 0) || !(o->modes >> l->mode & 1))
             continue;
         l->options = kl_grow(d->a, l->options, l->noptions, sizeof all[k]);
         l->options[l->noptions++] = all[k];
@@ -327,9 +330,50 @@ static const struct by_hand lines[] = {
     {"rhel-7.9", "bond=b:x,y:mode=1,arp_interval=9,arp_ip_target=192.0.2.1;192.0.2.2 ip=b:dhcp",
         "b.option arp_ip_target=192.0.2.1,192.0.2.2", ""},
     {"rhel-9.4", "bond=b:x,y:mode=1,arp_interval=9,arp_ip_target=192.0.2.1;192.0.2.2 ip=b:dhcp",
-        "!b.option arp_ip_target; b.option arp_interval=9", "bond-option"},
+        "!b.option arp_ip_target; !b.ipv4", "bond-option profile-lost"},
     {"rhel-10.1", "bond=b:x,y:mode=1,ns_ip6_target=[fd00::1];[fd00::2] ip=b:dhcp",
         "b.option ns_ip6_target=fd00::1,fd00::2", ""},
+    /* options that do not go together: NetworkManager writes no profile */
+    {"rhel-9.4", "bond=b:x,y:mode=4,primary=x ip=b:dhcp", "b.ports=x, y; !b.ipv4", "profile-lost"},
+    {"rhel-9.4", "bond=b:x,y:mode=1,lacp_rate=1 ip=b:dhcp", "!b.ipv4", "profile-lost"},
+    {"rhel-9.4", "bond=b:x,y:mode=1,lacp_rate=0 ip=b:dhcp", "b.ipv4=dhcp", ""},
+    {"rhel-9.4", "bond=b:x,y:mode=1,arp_interval=9 ip=b:dhcp", "!b.ipv4", "profile-lost"},
+    {"rhel-9.4", "bond=b:x,y:mode=6,arp_interval=9,arp_ip_target=192.0.2.1 ip=b:dhcp", "!b.ipv4",
+        "profile-lost"},
+    {"rhel-9.4", "bond=b:x,y:mode=1,miimon=0,updelay=9 ip=b:dhcp", "!b.ipv4", "profile-lost"},
+    {"rhel-9.4", "bond=b:x,y:mode=1,updelay=9 ip=b:dhcp", "b.ipv4=dhcp; b.option updelay=9", ""},
+    {"rhel-9.4", "bond=b:x,y:mode=4,packets_per_slave=2 ip=b:dhcp",
+        "b.ipv4=dhcp; !b.option packets_per_slave", "bond-option"},
+    {"rhel-8.2", "bond=b:x,y:mode=4,primary=x ip=b:dhcp", "b.ipv4=dhcp", ""},
+    /* fields that are left empty, and words without a value */
+    {"rhel-8.2", "bridge=br1: ip=br1:dhcp", "!br1.ports; br1.ipv4=dhcp", ""},
+    {"rhel-8.2", "bond=:a,b ip=bond0:dhcp", "bond0.ports=eth0, eth1", ""},
+    {"rhel-9.4", "bond=b:x,,y ip=b:dhcp", "b.ports=eth0, x, y", ""},
+    {"rhel-8.2", "vlan vlan= ip=eno1:dhcp", "eno1.ipv4=dhcp", ""},
+    {"rhel-8.2", "ip", "!*.ipv4", "stops"},
+    {"rhel-8.2", "ifname=lan0 ip=lan0:dhcp", "!lan0.mac", "stops"},
+    {"rhel-8.2", "ip=eno1:auto6:192.0.2.53", "eno1.ipv6=auto; !.dns", ""},
+    /* an address with a length that it cannot have is none; so is a name that no NIC can have */
+    {"rhel-9.4", "ip=192.0.2.5/33::::eno1:none", "!eno1.ipv4", "address-invalid"},
+    {"rhel-9.4", "ip=192.0.2.5/::::eno1:none", "!eno1.ipv4", "address-invalid"},
+    {"rhel-9.4", "ip=192.0.2.5:::24::enp1s0f0np0v1234:none", "*.ipv4=static", "address-invalid"},
+    {"rhel-9.4", "ip=[2001:db8::5:::64::eno1:none", "!eno1.ipv6", "method"},
+    /* lists of methods */
+    {"rhel-9.4", "ip=eno1:dhcp,auto6,dhcp6", "eno1.ipv4=dhcp", ""},
+    {"rhel-9.4", "ip=eno1:none,", "eno1.kind=ethernet; !eno1.ipv4", ""},
+    {"rhel-9.4", "ip=eno1:auto,dhcp", "!eno1.ipv4", "address-invalid"},
+    /* whose name server it is */
+    {"rhel-9.4", "ip=eno1:none:192.0.2.53 ip=eno2:dhcp", "!.dns; eno2.ipv4=dhcp", "profile-lost"},
+    /* the first profile of the line */
+    {"rhel-9.4", "ip=eno1:dhcp vlan=v5:eno1 rd.route=10.0.0.0/8:192.0.2.9",
+        "eno1.routes=10.0.0.0/8 via 192.0.2.9", ""},
+    {"rhel-9.4",
+        "vlan=v5:eno1 ip=eno1:dhcp rd.route=10.0.0.0/8:192.0.2.9 "
+        "rd.route=10.0.0.0/8:192.0.2.9 rd.route=10.0.0.0/8:[fe80::1]",
+        "v5.routes=10.0.0.0/8 via 192.0.2.9", "route"},
+    {"rhel-9.4", "rd.route=10.0.0.0/8x:192.0.2.9", "*.ipv4=dhcp; !*.routes", "route"},
+    {"rhel-9.4", "ip=eno1:dhcp ip=dhcp BOOTIF=01-52-54-00-12-34-56",
+        "*.ipv4=dhcp; 52:54:00:12:34:56.ipv4=dhcp", "bootif"},
     /* one bond only; and no primary */
     {"rhel-7.1", "bond=bond0:a,b:mode=1 bond=bond1:c,d:mode=1,primary=c ip=bond1:dhcp",
         "!bond0.kind; bond1.ports=c, d; !bond1.option primary", "one-only bond-option"},
@@ -414,7 +458,7 @@ static const struct by_hand lines[] = {
     {"rhel-9.4", "ip=192.0.2.5:::24::eno1:none BOOTIF=01-52-54-00-12-34-56 rd.bootif=0",
         "!52:54:00:12:34:56.ipv4", ""},
     {"rhel-9.4", "ip=dhcp BOOTIF=01-52-54-00-12-34-56", "*.ipv4=dhcp", ""},
-    {"rhel-7.9", "ip=52-54-00-12-34-56:dhcp ifname=lan0:52:54:00:12:34:56", "lan0.ipv4=dhcp", ""},
+    {"rhel-7.9", "ip=52-54-00-12-34-56:dhcp ifname=lan0:52:54:00:12:34:56", "!lan0.ipv4", ""},
     /* anaconda's old cluster */
     {"rhel-7.9", "ip=192.0.2.5 netmask=255.255.255.0 gateway=192.0.2.1 ksdevice=eno1",
         "eno1.addresses4=192.0.2.5/24; eno1.gateway4=192.0.2.1", NULL},
