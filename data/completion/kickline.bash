@@ -4,6 +4,13 @@ _kickline() {
     case $prev in
     -f | --file) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
     --colour) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur"); return ;;
+    --format) mapfile -t COMPREPLY < <(compgen -W 'text json sarif github' -- "$cur"); return ;;
+    --severity) mapfile -t COMPREPLY < <(compgen -W 'note warning error' -- "$cur"); return ;;
+    --explain)
+        mapfile -t COMPREPLY < <(compgen -W "$(kickline check --codes --json 2>/dev/null |
+            cut -f 1)" -- "$cur")
+        return
+        ;;
     esac
     if ((COMP_CWORD == 1)); then
         mapfile -t COMPREPLY < <(compgen -W "$(kickline --help |
@@ -13,6 +20,8 @@ _kickline() {
             grep -o -- '--[a-z0-9-]*' | sort -u)" -- "$cur")
     elif [[ $command == render && $COMP_CWORD -gt 2 ]]; then
         mapfile -t COMPREPLY < <(compgen -W 'cmdline ipxe grub pxelinux kickstart system' -- "$cur")
+    elif [[ $command == check ]]; then
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
     fi
 }
 complete -F _kickline kickline
