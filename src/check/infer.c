@@ -83,7 +83,11 @@ static bool behind_name(const char *s, struct guess *g)
         "releases", "os", "x86_64", "enterprise", "baseos", "iso", "dvd", "boot", "r", "v", "u",
         NULL};
     for (int k = 0; k < 4; k++) {
-        s += strspn(s, "-_ ./");
+        /* \x20 is a blank in a label: inst.stage2=hd:LABEL=CentOS\x207\x20x86_64 */
+        for (size_t n = 1; n;) {
+            n = kl_starts(s, "\\x20") ? 4 : strspn(s, "-_ ./");
+            s += n;
+        }
         if (isdigit((unsigned char)*s))
             return version(s, g);
         const char *const *f = fillers;
@@ -144,7 +148,7 @@ static const struct kl_release *of_guess(const struct guess *g)
 static bool has_command(const struct kl_kickstart *k, const char *name)
 {
     for (size_t i = 0; k && i < k->ncommands; i++)
-        if (kl_streq(k->commands[i].name, name))
+        if (!k->commands[i].maybe && kl_streq(k->commands[i].name, name))
             return true;
     return false;
 }

@@ -45,6 +45,8 @@ static const char *const kickstart_shared[] = {"url", "lang", "keyboard", "auth"
     "vnc", "rdp", "rescue", "mediacheck", "driverdisk", "realm", "fcoe", "iscsi", "iscsiname",
     "snapshot", "btrfs", "device", "unsupported_hardware", "rhsm", "%anaconda", "%certificate",
     NULL};
+/* An ESXi installer's kickstart has sections without an end, and other options. */
+static const char *const esxi[] = {"vmaccepteula", "accepteula", "%firstboot", "esxcli", NULL};
 static const char *const dhcpd_own[] = {"subnet", "subnet6", "shared-network", "host",
     "fixed-address", "hardware", "ddns-update-style", "authoritative", "default-lease-time",
     "max-lease-time", "next-server", "host-identifier", "fixed-address6", NULL};
@@ -74,7 +76,10 @@ struct counts {
     size_t network_keys;      /* ... that ifcfg files have */
     size_t sections;          /* [name] */
     bool connection, general; /* sections, in a text that begins with one */
+    bool main;                /* ... [main]: NetworkManager.conf */
     bool route;
+    bool foreign; /* words of an installer whose kickstarts are not these */
+    bool speaks;  /* the first line begins with a kickstart's word */
 };
 
 static bool starts_nocase(const char *s, size_t len, const char *prefix)
@@ -134,6 +139,7 @@ static void count_section(struct counts *c, const char *s, size_t len)
         return;
     c->sections++;
     c->connection |= starts_nocase(s, len, "[connection]");
+    c->main |= starts_nocase(s, len, "[main]");
     c->general |= starts_nocase(s, len, "[general]") || starts_nocase(s, len, "[stage2]") ||
                   starts_nocase(s, len, "[checksums]");
 }
@@ -152,8 +158,11 @@ static void count_line(struct counts *c, const char *s, size_t len)
         const struct vocabulary *v = &vocabularies[k];
         bool own = in(word, v->own);
         c->own[v->kind] += own;
-        c->all[v->kind] += own || in(word, v->shared);
+        bool known = own || in(word, v->shared);
+        c->all[v->kind] += known;
+        c->speaks |= v->kind == KL_KIND_KICKSTART && known && c->lines == 1;
     }
+    c->foreign |= in(word, esxi);
     if (is_dnsmasq(s, len))
         c->own[KL_KIND_DNSMASQ]++, c->all[KL_KIND_DNSMASQ]++;
     if (is_setting(s, len)) {
@@ -245,14 +254,19 @@ enum kl_kind kl_kind_of(const char *text, size_t len)
         return KL_KIND_EMPTY;
     if (c.own[KL_KIND_IPXE] && strncmp(text, "#!ipxe", 6) == 0)
         return KL_KIND_IPXE;
+    /* A script may write any of these, line by line; a kickstart may begin like one. */
+    if (len > 2 && memcmp(text, "#!", 2) == 0 && !c.speaks)
+        return KL_KIND_UNKNOWN;
     if (c.connection)
-        return KL_KIND_KEYFILE;
+        return c.main ? KL_KIND_UNKNOWN : KL_KIND_KEYFILE;
     if (c.general)
         return KL_KIND_TREEINFO;
     /* Settings and nothing else: what a shell would source. */
     if (c.network_keys && c.settings * 10 >= c.lines * 9)
         return KL_KIND_IFCFG;
     enum kl_kind kind = by_words(&c);
+    if (kind == KL_KIND_KICKSTART && c.foreign)
+        return KL_KIND_UNKNOWN;
     /* More than an accident: a third of the lines are the language's. */
     if (kind != KL_KIND_UNKNOWN && (c.all[kind] * 3 >= c.lines || c.own[kind] >= 3))
         return kind;

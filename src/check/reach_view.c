@@ -321,7 +321,8 @@ static bool is_whole(struct kl_arena *a, const struct kl_kickstart *ks)
 {
     for (size_t k = 0; k < ks->ncommands; k++) {
         const struct kl_ks_command *c = &ks->commands[k];
-        if (strchr("${}<>@#(", c->name[0]) || (strcmp(c->name, "network") == 0 && !is_filled(a, c)))
+        if (strchr("${}<>@#(", c->name[0]) || c->maybe ||
+            (strcmp(c->name, "network") == 0 && !is_filled(a, c)))
             return false;
         bool found = c->name[0] != '%';
         for (size_t n = k + 1; !found && c->n && n < ks->ncommands; n++)

@@ -8,6 +8,8 @@
  * gateway-missing (rules_kickstart_device.c); quirk (rules_quirk.c). */
 #include "check/rules_kickstart.h"
 
+#include "stage/kickstart.h"
+
 #include <ctype.h>
 #include <string.h>
 
@@ -15,8 +17,7 @@
 
 bool kl_is_template(const char *text)
 {
-    return text && (strchr(text, '$') || strstr(text, "{{") || strstr(text, "{%") ||
-                       strstr(text, "<%") || strstr(text, "@@") || strchr(text, '<'));
+    return text && (kl_ks_is_placeholder(text) || strchr(text, '<'));
 }
 
 enum kl_severity kl_ks_capped(const struct kl_ks_rules *k, enum kl_severity severity)
@@ -188,7 +189,9 @@ static bool is_device(const struct kl_net *n)
 
 static void read_net(struct kl_ks_rules *k, const struct kl_ks_command *c, size_t *devices)
 {
-    struct kl_net n = {.command = c, .options = kl_alloc(k->a, (c->n + 1) * sizeof *n.options)};
+    struct kl_net n = {.command = c,
+        .template = c->maybe,
+        .options = kl_alloc(k->a, (c->n + 1) * sizeof *n.options)};
     for (size_t i = 0; i < c->n; i++) {
         n.template |= kl_is_template(c->args[i].text);
         if (kl_starts(c->args[i].text, "--"))

@@ -113,10 +113,28 @@ static void option_age(
     }
 }
 
+/* No release joins lines: shlex makes a word of the backslash and the end of the line, and the next
+ * line is a command of its own (pykickstart, parser.py). */
+static void continued(
+    const struct kl_ks_rules *k, const struct kl_ks_command *before, const struct kl_ks_command *c)
+{
+    if (!kl_starts(c->name, "--") || before->at.line + 1 != c->at.line ||
+        !kl_streq(before->at.file, c->at.file) || kl_is_template(c->name))
+        return;
+    struct kl_diag *one = kl_diag(k->d, KL_ERROR, "kickstart-value", kl_command_place(c),
+        "write the command in one line",
+        "'%s' begins a command: the %s command does not go on here", c->name, before->name);
+    kl_diag_effect(k->d, one, "installer: stops at the line before, or at this one");
+}
+
 void kl_ks_rules_commands(const struct kl_ks_rules *k)
 {
     for (size_t n = 0; n < k->ks->ncommands; n++) {
         const struct kl_ks_command *c = &k->ks->commands[n];
+        if (c->maybe)
+            continue; /* perhaps for releases that have it */
+        if (n && !k->ks->commands[n - 1].maybe)
+            continued(k, c - 1, c);
         command_age(k, c);
         for (size_t i = 0; i < c->n; i++)
             if (kl_starts(c->args[i].text, "--"))

@@ -246,7 +246,7 @@ static void check_blank(const struct kl_ks_rules *k, const struct kl_net *n)
         const struct kl_arg *w = &c->args[i], *next = &c->args[i + 1];
         size_t len = strlen(w->text);
         if (!kl_starts(w->text, "--") || !strchr(w->text, '=') || kl_starts(next->text, "-") ||
-            (w->text[len - 1] != ',' && next->text[0] != ','))
+            kl_is_template(w->text) || (w->text[len - 1] != ',' && next->text[0] != ','))
             continue;
         struct kl_diag *one = kl_diag(k->d, KL_ERROR, "separator-wrong", next->at,
             kl_diag_text(k->d, "write %s%s", w->text, next->text),

@@ -160,16 +160,6 @@ static bool q11_vlan(struct met *m)
     return false;
 }
 
-static bool q13_primary(struct met *m)
-{
-    const struct kl_intent *i = m->c->initrd;
-    for (size_t k = 0; i && k < i->nlinks; k++)
-        for (size_t n = 0; n < i->links[k].noptions; n++)
-            if (strcmp(i->links[k].options[n].name, "primary") == 0)
-                return at_link(m, i, i->links[k].name, "option primary");
-    return false;
-}
-
 static bool q14_neednet(struct met *m)
 {
     const struct kl_intent *i = m->c->initrd;
@@ -221,7 +211,8 @@ static bool q21_disk(struct met *m)
 static bool q22_virtual(struct met *m)
 {
     const struct kl_arg *w = word(m, "bond");
-    return w && m->c->ks && !m->c->ks->ndevices && !m->c->system && at_word(m, w);
+    return w && m->c->ks && !m->c->ks->ndevices && !network_with(m, "--") && !m->c->system &&
+           at_word(m, w);
 }
 
 static bool q30_parent(struct met *m)
@@ -296,9 +287,6 @@ static const struct quirk quirks[] = {
         "initrd: ip= is there twice for one device"},
     {11, {7, 0}, {7, 3}, KL_WARNING, q11_vlan,
         "the installer loses the options of a bond below a VLAN", "write the files in %post", NULL},
-    {13, {7, 0}, {7, 3}, KL_WARNING, q13_primary,
-        "dracut does not set a bond's primary=", "leave it to the installed system",
-        "initrd: the port that comes up first is the active one"},
     {14, {7, 0}, {7, 3}, KL_WARNING, q14_neednet,
         "with rd.neednet=1 and a bond dracut configures no interface but the bond",
         "leave rd.neednet=1 out: ip= for each device implies it", NULL},

@@ -527,7 +527,8 @@ static uint8_t nm_length(struct kl_reading *r, const struct kl_word *w, const st
         return dotted;
     if (*mask && kl_number(mask, most, &len))
         return (uint8_t)len;
-    if (*mask)
+    /* 64 is what it takes without one, too. */
+    if (*mask && (a->family == 4 || inside || strcmp(mask, "64") != 0))
         kl_reading_say(r, KL_WARNING, w, &f->mask, "netmask", NULL,
             "NetworkManager takes '%s' for no netmask", mask);
     if (inside && kl_number(inside, a->family == 4 ? 32 : 128, &len))

@@ -71,16 +71,27 @@ struct kl_ks_net *kl_ks_net_new(
 /* words[0] is `network`. `own`: Kickline's scripts mend what the command leaves. */
 void kl_ks_net_add(struct kl_ks_net *n, const struct kl_ks_origin *o, unsigned line,
     const struct kl_ks_word *words, size_t nwords, struct kl_place at, bool own);
+/* Leaves a command out, which may not be there: from then on nobody knows all the devices. */
+void kl_ks_net_leave(struct kl_ks_net *n, const struct kl_ks_word *words, size_t nwords,
+    struct kl_place at, const char *why);
 /* Names the install link, as the comment before Kickline's commands does. */
 void kl_ks_net_install(struct kl_ks_net *n, const char *name);
+/* How many devices the commands describe; 0 when a template hides some. */
 size_t kl_ks_net_devices(const struct kl_ks_net *n);
 struct kl_intent *kl_ks_net_end(struct kl_ks_net *n);
 
-/* Something that a program is to fill in: {{ x }}, <%= x %>, ${x}, $x, @@x@@. (Not a wireless key,
- * which may have any character.) */
-bool kl_ks_is_placeholder(const char *text);
 /* An option of `network`: its name, from any unambiguous beginning; NULL when there is none. */
 const char *kl_ks_net_option(const char *name, size_t len, bool *takes_value);
+
+/* --- templates (kickstart_template.c) ----------------------------------------------------------*/
+
+/* Something that a program is to fill in: {{ x }}, <%= x %>, ${x}, $x, @@x@@, [[x]], __x__, %x%,
+ * <x>. (Not a wireless key, which may have any character.) */
+bool kl_ks_is_placeholder(const char *text);
+/* How many branches ({% if %}, <% if %>, %{ if }, #if) a line opens, less those that it closes.
+ * Cheetah's look like comments: they count in a text that ends one. */
+int kl_ks_branch(const char *line, size_t len, bool with_cheetah);
+bool kl_ks_has_cheetah(const char *text, size_t len);
 
 /* --- what is written (kickstart_network.c, kickstart_script.c) ---------------------------------*/
 

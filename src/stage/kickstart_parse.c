@@ -105,6 +105,7 @@ struct kl_ks_net {
     size_t devices;
     bool own; /* it is Kickline's: its scripts mend what it leaves */
     bool full;
+    bool unknown; /* a command was left out that may describe a device */
 };
 
 static struct kl_place place(const struct kl_ks_net *p, const word *w)
@@ -542,13 +543,22 @@ static void describe(struct kl_ks_net *p)
     p->devices++;
 }
 
-bool kl_ks_is_placeholder(const char *text)
+/* Does the command name the host, and no more than that? */
+static bool names_host(const struct kl_ks_word *words, size_t n)
 {
-    static const char *const marks[] = {"{{", "}}", "{%", "<%", "%>", "$", "@@", NULL};
-    for (const char *const *m = marks; *m && !kl_starts(text, "--w"); m++)
-        if (strstr(text, *m))
-            return true;
-    return false;
+    for (size_t k = 1; k < n; k++)
+        if (kl_starts(words[k].text, "--") && !kl_starts(words[k].text, "--hostname") &&
+            strcmp(words[k].text, "--activate") != 0)
+            return false;
+    return true;
+}
+
+void kl_ks_net_leave(struct kl_ks_net *p, const struct kl_ks_word *words, size_t nwords,
+    struct kl_place at, const char *why)
+{
+    p->unknown |= !names_host(words, nwords);
+    if (p->d)
+        kl_diag(p->d, KL_NOTE, "not-understood", at, NULL, "%s", why);
 }
 
 void kl_ks_net_add(struct kl_ks_net *p, const struct kl_ks_origin *o, unsigned line,
@@ -563,6 +573,7 @@ void kl_ks_net_add(struct kl_ks_net *p, const struct kl_ks_origin *o, unsigned l
     p->own = own;
     for (size_t k = 1; k < nwords; k++)
         if (kl_ks_is_placeholder(words[k].text)) {
+            p->unknown |= !names_host(words, nwords);
             note(p, &words[k], "a template: this command is read once it is filled in");
             return;
         }
@@ -596,7 +607,7 @@ void kl_ks_net_install(struct kl_ks_net *p, const char *name)
 
 size_t kl_ks_net_devices(const struct kl_ks_net *p)
 {
-    return p->devices;
+    return p->unknown ? 0 : p->devices;
 }
 
 struct kl_intent *kl_ks_net_end(struct kl_ks_net *p)

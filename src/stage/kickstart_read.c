@@ -69,6 +69,9 @@ struct text {
     const char *body;
     unsigned body_line;
     bool open;
+    /* Branches of a template that are open, and whether Cheetah's are told from comments. */
+    int branches;
+    bool cheetah;
 };
 
 /* --- lines -------------------------------------------------------------------------------------*/
@@ -191,7 +194,8 @@ static void command(struct reader *rd, struct text *t, struct kl_ks_word *words,
                                             .args = args_of(rd, t, words + 1, n - 1),
                                             .n = n - 1,
                                             .at = line_place(t, t->s, len),
-                                            .from = t->from},
+                                            .from = t->from,
+                                            .maybe = t->branches > 0},
         .words = words,
         .nwords = n,
         .o = t->o,
@@ -246,6 +250,7 @@ static size_t top_line(struct reader *rd, struct text *t, size_t len, struct uni
         return own.len;
     }
     comment(rd, t, len);
+    t->branches += kl_ks_branch(t->s, len, t->cheetah);
     if (!kl_ks_words(rd->a, t->s, len, &words, &n))
         unclosed(rd, t, words, n);
     if (!n || is_word(&words[0], "%end"))
@@ -261,6 +266,7 @@ static size_t top_line(struct reader *rd, struct text *t, size_t len, struct uni
 
 static void read_text(struct reader *rd, struct text *t, struct units *out)
 {
+    t->cheetah = kl_ks_has_cheetah(t->s, (size_t)(t->end - t->s));
     while (t->s < t->end) {
         const char *newline = memchr(t->s, '\n', (size_t)(t->end - t->s));
         size_t len = (size_t)((newline ? newline + 1 : t->end) - t->s);
@@ -463,7 +469,11 @@ static void take_commands(struct reader *rd, const struct units *all)
         if (strcmp(u->c.name, "network") != 0)
             continue;
         rd->others |= !u->own;
-        kl_ks_net_add(rd->net, u->o, u->line, u->words, u->nwords, u->c.at, u->own);
+        if (u->c.maybe)
+            kl_ks_net_leave(rd->net, u->words, u->nwords, u->c.at,
+                "a template: this command is not always there");
+        else
+            kl_ks_net_add(rd->net, u->o, u->line, u->words, u->nwords, u->c.at, u->own);
     }
 }
 

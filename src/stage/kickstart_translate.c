@@ -184,6 +184,8 @@ const char *kl_ks_translate(
      * (21.48.22.60, rhbz 1293539). */
     if (!first || r->el < 7 || (has_ip && kl_release_since(r, 7, 3)))
         return "";
+    if (first->maybe)
+        return "";
     for (size_t w = 0; w < first->n; w++)
         if (kl_ks_is_placeholder(first->args[w].text))
             return "";

@@ -144,6 +144,7 @@ struct kl_ks_command {
     size_t n;
     struct kl_place at; /* the whole line */
     const char *from;   /* NULL: of the file itself; else the path that %include names */
+    bool maybe;         /* in a branch of a template: there or not */
 };
 
 struct kl_ks_section {

@@ -86,6 +86,32 @@ def test_every_finding_is_explained_and_lies_in_its_file(directory):
                 assert 1 <= place["col"] <= len(text[place["line"] - 1]) + 1, (f["code"], place)
 
 
+def quirk_rows():
+    """(number, first release with it, first without) of each row of the table."""
+    text = (ROOT / "src/check/rules_quirk.c").read_text()
+    return re.findall(r"^    \{(\d+), \{(\d+), \d+\}, \{\d+, \d+\}, KL_", text, re.M)
+
+
+def quirk_fixtures(kind):
+    return [(d, re.match(kind + r"-(\d+)", d.name)[1]) for d in
+            sorted((FIXTURES / "quirk").glob(kind + "-[0-9]*"))]
+
+
+@pytest.mark.parametrize("directory,number", quirk_fixtures("shows"), ids=lambda v: str(v)[-12:])
+def test_the_quirk_that_is_found_is_the_one_meant(directory, number):
+    found = check(*arguments(directory))
+    assert any(f["code"] == "quirk" and f["message"].startswith(f"quirk {number}:")
+               for f in found), lines(found)
+
+
+def test_every_row_of_the_quirks_has_both_fixtures():
+    rows = [number for number, _ in quirk_rows()]
+    assert len(rows) > 20
+    for kind in ("shows", "silent"):
+        have = [number for _, number in quirk_fixtures(kind)]
+        assert sorted(have) == sorted(rows), kind
+
+
 def test_every_code_has_both_fixtures():
     shown = {d.parent.name for d in directories("shows")}
     silent = {d.parent.name for d in directories("silent")}
