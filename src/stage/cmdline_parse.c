@@ -463,8 +463,9 @@ static void read_vlan(struct kl_reading *r, const struct kl_word *w)
     if (!is_nm(r) && (!w->value.text || !*w->value.text))
         return;
     size_t n = kl_reading_split(r, &w->value, f, FIELDS);
-    if (n < 2 || !*f[0].text || !*f[1].text || (n > 2 && !is_nm(r))) {
-        kl_reading_say(r, is_nm(r) ? KL_WARNING : KL_ERROR, w, NULL, is_nm(r) ? "vlan" : "stops",
+    bool stops = !is_nm(r) && n != 2; /* parse-vlan.sh counts, and does not look inside */
+    if (stops || n < 2 || !*f[0].text || !*f[1].text) {
+        kl_reading_say(r, stops ? KL_ERROR : KL_WARNING, w, NULL, stops ? "stops" : "vlan",
             "vlan=NAME:PARENT", "a VLAN takes a name and a parent");
         return;
     }

@@ -198,7 +198,8 @@ static bool several_ip(struct kl_reading *r)
 {
     size_t n = 0;
     for (size_t k = 0; k < r->nwords; k++)
-        n += kl_streq(r->words[k].key, "ip") && !kl_streq(r->words[k].value.text, "ibft");
+        n += kl_streq(r->words[k].key, "ip") && !kl_streq(r->words[k].value.text, "ibft") &&
+             !kl_streq(r->words[k].value.text, "");
     return n > 1 && !kl_streq(single(r, "rd.neednet").text, "0");
 }
 
@@ -331,6 +332,8 @@ void kl_read_ip_legacy(struct kl_reading *r, const struct kl_word *w)
     struct kl_part f[FIELDS];
     size_t n = kl_reading_split(r, &w->value, f, FIELDS);
     struct fields fields = no_fields();
+    if (kl_streq(w->value.text, ""))
+        return; /* getargs() gives nothing for it */
     if (!w->value.text)
         f[0].text = w->key; /* getargs() gives the key itself for a word without '=' */
     if (n == 1 && is_cluster(r, f[0].text))
