@@ -23,7 +23,7 @@ struct kl_case {
     const struct kl_entry *entry;
     const struct kl_cmdline *line; /* NULL: the case begins with a kickstart or installed files */
     struct kl_install what;        /* URLs of the line */
-    struct kl_intent *initrd;      /* NULL when there is no line */
+    struct kl_intent *initrd;      /* NULL when there is no line, or a template's */
 
     const struct kl_kickstart *ks; /* NULL: none, or not at hand */
     const struct kl_arg *ks_named; /* the inst.ks= that names it; NULL */

@@ -5,6 +5,7 @@
 #include "check/cases.h"
 
 #include "check/infer.h"
+#include "check/open.h"
 #include "tree/treeinfo.h"
 
 #include <ctype.h>
@@ -207,7 +208,14 @@ static bool is_foreign(const struct kl_cmdline *l)
     static const char *const keys[] = {"autoyast", "autoinstall", "preseed/url", "preseed/file",
         "url", "boot", "netcfg/choose_interface", "auto-install/enable", "debian-installer/locale",
         "archiso_http_srv", "archisobasedir", "coreos.inst.install_dev", "ignition.config.url",
-        "talos.platform", "harvester.install.automatic", NULL};
+        "talos.platform", "harvester.install.automatic", "install", "info", "fetch", "modloop",
+        "ipa-api-url", "nfsroot", NULL};
+    static const char *const begins[] = {
+        "coreos.", "ignition.", "archiso", "netcfg/", "debian-installer/", "talos.", NULL};
+    for (size_t k = 0; k < l->n; k++)
+        for (const char *const *b = begins; *b; b++)
+            if (kl_starts(l->args[k].text, *b))
+                return true;
     for (size_t k = 0; k < l->n; k++)
         for (const char *const *f = keys; *f; f++)
             if (strncmp(l->args[k].text, *f, strlen(*f)) == 0 && l->args[k].text[strlen(*f)] == '=')
@@ -215,20 +223,44 @@ static bool is_foreign(const struct kl_cmdline *l)
     return false;
 }
 
-/* Does an installer, or dracut's network, read any word of it? */
-static bool is_ours(const struct kl_cmdline *l)
+static bool has_any(const struct kl_cmdline *l, const char *const *words)
 {
-    static const char *const words[] = {"ks", "ksdevice", "method", "repo", "stage2", "bond",
-        "rd.neednet", "kickstart", "ip", NULL};
+    for (const char *const *w = words; *w; w++)
+        if (kl_cmdline_last(l, *w, NULL))
+            return true;
+    return false;
+}
+
+/* Systems that are no install of ours, by the kernel that is started. Many of them read dracut's
+ * ip=, so that alone says little. */
+static bool is_foreign_kernel(const struct kl_entry *e)
+{
+    static const char *const names[] = {"ubuntu", "debian", "suse", "sles", "archlinux", "coreos",
+        "rhcos", "fcos", "flatcar", "talos", "proxmox", "alpine", "gentoo", "kali", "clonezilla",
+        "gparted", "grml", "sysresc", "fdi-image", "ironic", "memtest", "live-kernel", NULL};
+    for (const char *const *n = names; e && e->kernel.text && *n; n++)
+        if (strcasestr(e->kernel.text, *n))
+            return true;
+    return false;
+}
+
+/* Does an installer, or dracut's network, read any word of it? A live image reads dracut's too. */
+static bool is_ours(const struct kl_cmdline *l, const struct kl_entry *e)
+{
+    static const char *const installers[] = {
+        "ks", "ksdevice", "method", "repo", "stage2", "kickstart", NULL};
+    static const char *const network[] = {"bond", "rd.neednet", "ip", NULL};
     if (is_foreign(l))
         return false;
     for (size_t k = 0; k < l->n; k++)
         if (kl_starts(l->args[k].text, "inst."))
             return true;
-    for (const char *const *w = words; *w; w++)
-        if (kl_cmdline_last(l, *w, NULL))
-            return true;
-    return false;
+    if (has_any(l, installers))
+        return true;
+    const struct kl_arg *root = kl_cmdline_last(l, "root", NULL);
+    if (e && (is_foreign_kernel(e) || (root && kl_starts(root->text, "root=live:"))))
+        return false;
+    return has_any(l, network);
 }
 
 static const struct kl_arg *kickstart_word(const struct kl_cmdline *l)
@@ -592,8 +624,9 @@ bool kl_case_make(struct kl_cases *s, struct kl_arena *a, const struct kl_origin
         .menu = from->menu,
         .entry = from->entry,
         .line = from->line};
-    if (c->line && !is_ours(c->line))
+    if (c->line && !is_ours(c->line, c->entry))
         return false;
+    bool open = false;
     find_kickstart(&m);
     if (from->set)
         find_release_of_set(&m);
@@ -602,7 +635,11 @@ bool kl_case_make(struct kl_cases *s, struct kl_arena *a, const struct kl_origin
     say_release(&m);
     marks->initrd = so_far(d);
     if (c->line)
+        c->line = kl_line_closed(a, c->line, &open, d);
+    if (c->line)
         c->initrd = kl_cmdline_read(a, c->line, c->release, &c->what, d);
+    if (open)
+        c->initrd = NULL; /* what was left out would be missed in it */
     marks->installer = so_far(d);
     if (m.ks_text)
         c->ks = kl_kickstart_read(a, m.ks_text, m.ks_len, m.ks_doc->path, c->release, &m.files, d);

@@ -37,7 +37,14 @@ struct guess {
 
 static bool is_major(const char *distro, int n)
 {
-    return strcmp(distro, "fedora") == 0 ? n >= 30 && n <= 60 : n >= 6 && n <= 10;
+    return strcmp(distro, "fedora") == 0 ? n >= 12 && n <= 60 : n >= 6 && n <= 10;
+}
+
+/* The EL whose anaconda is nearest to that of a Fedora that has no row of its own. The words
+ * without "inst." went with F34 (docs/boot-stages.md §2.1). */
+static int el_of_fedora(int version)
+{
+    return version <= 16 ? 6 : version <= 27 ? 7 : version <= 33 ? 8 : 9;
 }
 
 static int digits(const char **s)
@@ -139,8 +146,28 @@ static const struct kl_release *newest(const char *distro, int major, int minor)
 
 static const struct kl_release *of_guess(const struct guess *g)
 {
-    const struct kl_release *r = newest(g->distro, g->major, g->minor);
-    return r ? r : newest("rhel", g->major, g->minor);
+    const struct kl_release *r = newest(g->distro, g->major, g->minor), *later;
+    if (r || strcmp(g->distro, "fedora") != 0)
+        return r ? r : newest("rhel", g->major, g->minor);
+    for (int n = g->major; n > 40; n--)
+        if ((later = newest("fedora", n, -1)))
+            return later;
+    return newest("rhel", el_of_fedora(g->major), -1);
+}
+
+/* As udev writes a label: "CentOS\x207" is "CentOS 7". GRUB may have taken the backslash off. */
+static const char *unescaped(struct kl_arena *a, const char *text)
+{
+    if (!strstr(text, "x20"))
+        return text;
+    char *copy = kl_strdup(a, text), *to = copy;
+    for (const char *s = text; *s;) {
+        size_t n = kl_starts(s, "\\x20") ? 4 : kl_starts(s, "x20") ? 3 : 0;
+        *to++ = n ? ' ' : *s;
+        s += n ? n : 1;
+    }
+    *to = '\0';
+    return copy;
 }
 
 /* --- by words that not all releases know -------------------------------------------------------*/
@@ -167,13 +194,17 @@ static int major_by_words(
     for (size_t i = 0; line && i < line->n; i++) {
         const char *w = line->args[i].text;
         prefixed |= kl_starts(w, "inst.");
-        bare |= kl_starts(w, "ks=") || kl_starts(w, "repo=") || kl_starts(w, "stage2=");
+        /* Without these nothing is installed, so they are read; said both ways they prove nothing.
+         */
+        bare |= (kl_starts(w, "ks=") && !kl_cmdline_last(line, "inst.ks", NULL)) ||
+                (kl_starts(w, "repo=") && !kl_cmdline_last(line, "inst.repo", NULL)) ||
+                (kl_starts(w, "stage2=") && !kl_cmdline_last(line, "inst.stage2", NULL));
         old |= kl_starts(w, "method=") || kl_starts(w, "ksdevice=");
     }
     if (has_command(k, "install") || has_command(k, "auth") || has_command(k, "authconfig") ||
         has_command(k, "xconfig"))
         return *because = "commands of the kickstart that EL7 had", 7;
-    if (!prefixed && (bare || old))
+    if (bare || (!prefixed && old))
         return *because = "options without 'inst.'", 7;
     return 0;
 }
@@ -186,12 +217,13 @@ void kl_infer_release(struct kl_arena *a, const char *const *texts, const char *
     const char *said = NULL;
     for (size_t i = 0; i < n; i++) {
         struct guess g = {0};
-        if (!texts[i] || !look(texts[i], &g) || (said && (best.minor >= 0 || g.minor < 0)))
+        const char *text = texts[i] ? unescaped(a, texts[i]) : NULL;
+        if (!text || !look(text, &g) || (said && (best.minor >= 0 || g.minor < 0)))
             continue;
         if (said && (g.major != best.major || !kl_streq(g.distro, best.distro)))
             continue; /* a second opinion on the minor only */
         best = g;
-        said = kl_sprintf(a, "%s '%s'", sources[i], texts[i]);
+        said = kl_sprintf(a, "%s '%s'", sources[i], text);
     }
     *release = said ? of_guess(&best) : NULL;
     *from = said;

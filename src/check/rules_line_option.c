@@ -45,13 +45,13 @@ static void needs_prefix(const struct kl_line *l, const struct kl_arg *w, const 
                                       : kl_sprintf(l->a, "inst.%s", key);
     if (kl_cmdline_last(l->c->line, instead, NULL))
         return; /* said both ways, for old and for new releases */
-    bool ks = names_kickstart(key);
-    struct kl_diag *one =
-        kl_diag(l->d, kl_line_capped(l, ks ? KL_ERROR : KL_WARNING), "option-needs-prefix",
-            kl_arg_place(w, 0, strlen(key)), kl_diag_text(l->d, "write %s", instead),
-            "%s ignores '%s': the installer's options begin "
-            "with 'inst.' there",
-            l->release, key);
+    bool ks = names_kickstart(key), said = l->c->release_given || l->c->release_from;
+    struct kl_diag *one = kl_diag(l->d,
+        said ? kl_line_capped(l, ks ? KL_ERROR : KL_WARNING) : KL_NOTE, "option-needs-prefix",
+        kl_arg_place(w, 0, strlen(key)), kl_diag_text(l->d, "write %s", instead),
+        "%s ignores '%s': the installer's options begin "
+        "with 'inst.' there",
+        l->release, key);
     if (ks)
         kl_diag_effect(l->d, one, "initrd: no kickstart is fetched: the installer asks a person");
     if (kl_ends(instead, key) && is_certain(l))

@@ -39,6 +39,32 @@ static const struct kl_entry *local_entry(const struct kl_menu *m)
     return NULL;
 }
 
+static const char *base_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* A disc or a stick is put in for one install, and taken out after it. */
+static bool boots_from_medium(const struct kl_case *c)
+{
+    static const char *const files[] = {"isolinux.cfg", "syslinux.cfg", "extlinux.conf", NULL};
+    static const char *const keys[] = {
+        "inst.ks", "ks", "inst.repo", "repo", "method", "inst.stage2", "stage2", NULL};
+    static const char *const media[] = {"cdrom", "hd:", "file:", NULL};
+    for (const char *const *f = files; c->loader_file && *f; f++)
+        if (strcasecmp(base_of(c->loader_file), *f) == 0)
+            return true;
+    for (const char *const *k = keys; *k; k++) {
+        const struct kl_arg *w = kl_cmdline_last(&c->entry->line, *k, NULL);
+        const char *value = w ? kl_arg_value(w) : NULL;
+        for (const char *const *m = media; value && *m; m++)
+            if (kl_starts(value, *m))
+                return true;
+    }
+    return false;
+}
+
 /* When nobody is there to choose, the machine is installed again. A menu that offers the local disk
  * is there to stay, so there it is a warning; a file with nothing but the install may be there for
  * this one boot. */
@@ -48,7 +74,7 @@ static void default_installs(const struct kl_case *c, struct kl_diags *d)
     if (!e || !c->menu || !e->by_default || e->kind != KL_ENTRY_LINUX)
         return;
     const struct kl_arg *ks = kickstart_word(&e->line);
-    if (!ks || rescues(&e->line))
+    if (!ks || rescues(&e->line) || boots_from_medium(c))
         return;
     const struct kl_entry *local = local_entry(c->menu);
     bool named = c->menu->default_at.file != NULL;

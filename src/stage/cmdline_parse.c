@@ -628,8 +628,9 @@ static void read_bootif(struct kl_reading *r)
     struct kl_seen *nic = kl_reading_link(r, nic_of(r, &mac, w->arg->at), w->arg->at);
     if (nic->has_ip)
         return;
-    kl_reading_say(r, KL_WARNING, w, NULL, "bootif", "add rd.bootif=0, or leave IPAPPEND 2 out",
-        "the initrd brings this NIC up by DHCP too, although no ip= is for it");
+    if (r->first_ip)
+        kl_reading_say(r, KL_WARNING, w, NULL, "bootif", "add rd.bootif=0, or leave IPAPPEND 2 out",
+            "the initrd brings this NIC up by DHCP too, although no ip= is for it");
     nic->profile = true;
     nic->nm4 = KL_NM_AUTO;
     nic->link.ip4 = (struct kl_ip){.method = KL_DHCP, .gateway = KL_GATEWAY_LEARNT};
