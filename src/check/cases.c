@@ -302,7 +302,7 @@ static void find_kickstart(struct maker *m)
         m->ks_doc = doc;
         m->ks_text = kl_strndup(m->a, text, m->ks_len);
         free(text);
-    } else if (m->c->ks_named) {
+    } else if (m->c->ks_named && !strstr(url, "{{") && !strstr(url, "<%")) {
         kl_diag(m->d, KL_NOTE, "kickstart-missing", m->c->ks_named->at,
             "--map URL=PATH says where it is; or give its file or directory to check as well",
             several ? "more than one file at hand could be the kickstart '%s'"

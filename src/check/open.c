@@ -151,7 +151,7 @@ static void say(struct kl_diags *d, const struct kl_arg *first, size_t n)
             "this is filled in later: it is not checked");
     else
         kl_diag(d, KL_NOTE, "not-understood", first->at, NULL,
-            "this and %zu more words of the line are filled in later: they are not checked", n - 1);
+            "%zu words of this line are filled in later, from here on: they are not checked", n);
 }
 
 const struct kl_cmdline *kl_line_closed(
