@@ -386,6 +386,15 @@ static struct kl_kickstart *glance(struct maker *m)
                       : NULL;
 }
 
+/* What anaconda writes first into the kickstarts that it leaves behind: "#version=RHEL9". */
+static const char *version_mark(const struct maker *m)
+{
+    const char *at = m->ks_text ? strstr(m->ks_text, "#version=") : NULL;
+    if (!at || (at != m->ks_text && at[-1] != '\n'))
+        return NULL;
+    return kl_strndup(m->a, at, strcspn(at, "\r\n"));
+}
+
 static void find_release(struct maker *m)
 {
     struct kl_case *c = m->c;
@@ -410,6 +419,7 @@ static void find_release(struct maker *m)
         c->release_from = tree->file;
         return;
     }
+    add_text(&t, version_mark(m), "the kickstart's line");
     add_text(&t, e ? e->title : NULL, "the entry's title");
     add_text(&t, e ? e->name : NULL, "the entry's name");
     add_text(&t, c->ks_named ? kl_arg_value(c->ks_named) : NULL, "the kickstart's URL");
