@@ -197,7 +197,8 @@ const struct kl_code kl_codes[] = {
     {"route", WITHIN, "rd.route= is no route",
         "It is ignored. Write rd.route=NET/LENGTH:GATEWAY:INTERFACE, IPv6 in brackets."},
     {"skipped", WITHIN, "a part of ip= is skipped",
-        "Legacy dracut runs DHCPv6 only where DHCPv4 failed."},
+        "Legacy dracut runs DHCPv6 only where DHCPv4 failed, and sets an address only where the "
+        "method is none."},
     {"stops", WITHIN, "legacy dracut stops the boot here",
         "Its shell code calls die(): the machine waits in an emergency shell."},
     {"vlan", WITHIN, "vlan= lacks a name or a parent", "Write vlan=NAME:PARENT."},

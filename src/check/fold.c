@@ -59,6 +59,8 @@ void kl_fold(struct kl_diags *d, size_t from, const struct kl_case_marks *marks)
             rule->severity = said->severity;
         if (said->severity > KL_NOTE && !kl_streq(said->message, rule->message))
             kl_diag_effect(d, rule, "%s: %s", stage_of(k, marks), said->message);
+        if (kl_streq(rule->code, "no-address") && said->hint)
+            rule->hint = said->hint; /* the mend of the cause */
         f.gone[f.n++] = said;
     }
     if (f.n)

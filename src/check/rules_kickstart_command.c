@@ -37,7 +37,7 @@ static const struct command commands[] = {
     {"vnc", 0, 10, 0, "rdp takes its place"},
 };
 
-/* Options of commands other than network. */
+/* Options of commands other than network, and of sections. */
 static const struct {
     const char *command, *name;
     int deprecated, removed;
@@ -48,6 +48,8 @@ static const struct {
     {"timezone", "--nontp", 9, 10, "use timesource --ntp-disable", NULL},
     {"repo", "--ignoregroups", 9, 10, NULL, NULL},
     {"bootloader", "--upgrade", 8, 9, NULL, NULL},
+    {"%packages", "--instLangs", 9, 10, "write --inst-langs", "--inst-langs"},
+    {"%packages", "--excludeWeakdeps", 9, 10, "write --exclude-weakdeps", "--exclude-weakdeps"},
 };
 
 /* A comma in a list of the shell's or a template's own: not a command of pykickstart. */
@@ -85,14 +87,13 @@ static void command_age(const struct kl_ks_rules *k, const struct kl_ks_command 
         kl_diag_effect(k->d, one, "installer: stops at this line");
 }
 
-static void option_age(
-    const struct kl_ks_rules *k, const struct kl_ks_command *c, const struct kl_arg *w)
+static void option_age(const struct kl_ks_rules *k, const char *command, const struct kl_arg *w)
 {
     int el = k->c->release->el;
     for (size_t i = 0; i < sizeof command_options / sizeof *command_options; i++) {
         const char *name = command_options[i].name;
         size_t len = strcspn(w->text, "=");
-        if (strcmp(command_options[i].command, c->name) != 0 || strlen(name) != len ||
+        if (strcmp(command_options[i].command, command) != 0 || strlen(name) != len ||
             strncmp(name, w->text, len) != 0)
             continue;
         bool removed = el >= command_options[i].removed;
@@ -102,9 +103,9 @@ static void option_age(
         struct kl_diag *one = kl_diag(k->d, removed ? kl_ks_capped(k, KL_ERROR) : KL_NOTE,
             removed ? "option-removed" : "option-deprecated", kl_arg_place(w, 0, len),
             command_options[i].instead ? command_options[i].instead : "take it out",
-            removed ? "the %s command of %s has no %s any more"
-                    : "the %s command of %s reads %s, and warns that later releases do not",
-            c->name, k->release, name);
+            removed ? "%s of %s has no %s any more"
+                    : "%s of %s reads %s, and warns that later releases do not",
+            command, k->release, name);
         if (removed)
             kl_diag_effect(k->d, one, "installer: stops at this line");
         if (removed && command_options[i].edit && w->verbatim)
@@ -138,6 +139,9 @@ void kl_ks_rules_commands(const struct kl_ks_rules *k)
         command_age(k, c);
         for (size_t i = 0; i < c->n; i++)
             if (kl_starts(c->args[i].text, "--"))
-                option_age(k, c, &c->args[i]);
+                option_age(k, c->name, &c->args[i]);
     }
+    for (size_t n = 0; n < k->ks->nsections; n++)
+        for (size_t i = 0; i < k->ks->sections[n].n; i++)
+            option_age(k, k->ks->sections[n].name, &k->ks->sections[n].args[i]);
 }

@@ -149,12 +149,27 @@ static void judge(const struct kl_line *l, const struct kl_arg *w)
     }
 }
 
+/* Does the word leave a template's braces open? */
+static bool ends_open(const char *s)
+{
+    bool within = false;
+    for (; *s; s++)
+        if (s[0] == s[1] && (*s == '{' || *s == '}'))
+            within = *s == '{';
+    return within;
+}
+
 void kl_line_options(const struct kl_line *l)
 {
     if (boots_a_disk(l->c->line))
         return;
+    bool within = false; /* "{{ gateway }}" */
     for (size_t k = 0; k < l->c->line->n; k++) {
         const struct kl_arg *w = &l->c->line->args[k];
+        bool braces = strstr(w->text, "{{") || strstr(w->text, "}}");
+        within = braces ? ends_open(w->text) : within;
+        if (within && !braces)
+            continue;
         if (*w->text && *w->text != '=' && strcspn(w->text, "=") <= 64 && !kl_line_open(w))
             judge(l, w);
     }

@@ -168,6 +168,15 @@ static void judge_route(const struct kl_line *l, const struct kl_arg *w)
 
 /* --- the whole --------------------------------------------------------------------------------*/
 
+/* docs/boot-stages.md §2.1; nfs: finds the image by itself. */
+static void no_nfsiso(const struct kl_line *l, const struct kl_arg *w, size_t value)
+{
+    struct kl_diag *one =
+        kl_diag(l->d, KL_WARNING, "option-removed", kl_arg_place(w, value, strlen("nfsiso:")),
+            "write nfs:", "%s does not know 'nfsiso:': it was read until EL8", l->release);
+    kl_diag_effect(l->d, one, "initrd: takes this for no source, and finds no installer there");
+}
+
 static void judge(const struct kl_line *l, const struct kl_arg *w, size_t value)
 {
     const char *url = strstr(w->text + value, "://");
@@ -180,6 +189,8 @@ static void judge(const struct kl_line *l, const struct kl_arg *w, size_t value)
         judge_url(l, w, (size_t)(url + 3 - w->text));
     else if (kl_starts(w->text + value, "nfs:"))
         judge_nfs(l, w, value + 4);
+    else if (kl_starts(w->text + value, "nfsiso:") && kl_release_since(l->c->release, 9, 0))
+        no_nfsiso(l, w, value);
     else if (kl_starts(w->text + value, "nfsiso:"))
         judge_nfs(l, w, value + 7);
 }

@@ -227,6 +227,37 @@ static bool q30_parent(struct met *m)
     return false;
 }
 
+/* An ip= that ends in METHOD:[a...]: an IPv6 name server that begins with a letter. */
+static bool hex_dns(const char *text)
+{
+    static const char *const methods[] = {"none", "off", "dhcp", "dhcp6", "auto6", NULL};
+    const char *open = strrchr(text, '['), *close = open ? strchr(open, ']') : NULL;
+    struct kl_mac mac;
+    char inner[64];
+    if (!close || close[1] || close - open > 60 || open < text + 4 || open[-1] != ':' || !open[1] ||
+        !strchr("abcdefABCDEF", open[1]))
+        return false;
+    memcpy(inner, open + 1, (size_t)(close - open) - 1);
+    inner[close - open - 1] = '\0';
+    if (kl_mac_parse(inner, &mac))
+        return false;
+    for (const char *const *m = methods; *m; m++) {
+        size_t len = strlen(*m);
+        if ((size_t)(open - text) > len + 2 && strncmp(open - 1 - len, *m, len) == 0 &&
+            open[-2 - (ptrdiff_t)len] == ':')
+            return true;
+    }
+    return false;
+}
+
+static bool q34_dns(struct met *m)
+{
+    for (size_t k = 0; m->c->line && k < m->c->line->n; k++)
+        if (kl_starts(m->c->line->args[k].text, "ip=") && hex_dns(m->c->line->args[k].text))
+            return at_word(m, &m->c->line->args[k]);
+    return false;
+}
+
 static bool q35_short(struct met *m)
 {
     const struct kl_arg *w = word(m, "ip");
@@ -319,6 +350,10 @@ static const struct quirk quirks[] = {
     {30, {8, 3}, {8, 4}, KL_WARNING, q30_parent,
         "NetworkManager asks by DHCP on the interface below a VLAN too",
         "add ip=PARENT:off to the kernel line", NULL},
+    {34, {7, 0}, {8, 3}, KL_WARNING, q34_dns,
+        "dracut takes the IPv6 name server behind the method for a MAC, because it begins with a "
+        "letter",
+        "write nameserver= instead", "initrd: has no name server, and a MAC that is none"},
     {35, {8, 0}, {8, 1}, KL_WARNING, q35_short,
         "dracut does not understand ip= with an address alone",
         "write ip=ADDRESS::GATEWAY:NETMASK:HOST:INTERFACE:none", NULL},

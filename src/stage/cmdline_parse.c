@@ -33,9 +33,18 @@ struct kl_place kl_part_at(const struct kl_part *p)
     return kl_arg_place(p->arg, p->from - around, strlen(p->text) + 2 * around);
 }
 
+/* A loader's variable, or a place that whatever makes this file fills: nobody knows its value. */
+static bool is_template(const char *s)
+{
+    return strstr(s, "${") || strstr(s, "{{") || strstr(s, "{%") || strstr(s, "<%") ||
+           strstr(s, "@@") || (strchr(s, '$') && !strstr(s, "://"));
+}
+
 void kl_reading_say(struct kl_reading *r, enum kl_severity severity, const struct kl_word *w,
     const struct kl_part *part, const char *code, const char *hint, const char *fmt, ...)
 {
+    if (is_template(w->arg->text))
+        return;
     va_list ap;
     va_start(ap, fmt);
     const char *text = kl_vsprintf(r->a, fmt, ap);

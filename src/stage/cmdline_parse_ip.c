@@ -292,6 +292,9 @@ static void legacy_method(struct kl_reading *r, const struct kl_word *w, const c
         if (s->link.ip6.method == KL_OFF)
             s->link.ip6 = (struct kl_ip){.method = KL_AUTO, .gateway = KL_GATEWAY_LEARNT};
         say_method(r, s, 6, f);
+        if (*f->client.text && !strstr(f->method.text, "none") && !strstr(f->method.text, "off"))
+            kl_reading_say(r, KL_WARNING, w, &f->client, "skipped", NULL,
+                "dracut does not set the address beside '%s' (ifup.sh)", method);
     } else {
         kl_reading_say(r, KL_NOTE, w, &f->method, "not-understood", NULL,
             "method '%s' is not part of Kickline's model", method);

@@ -3,7 +3,8 @@
 tests/fixtures/check/CODE/shows*/ must be found out with CODE; tests/fixtures/check/CODE/silent*/, a
 near miss, must yield neither CODE nor anything else graver than a note. A file `args` holds command
 line arguments, one a line; with --cmdline in it the directory itself is not given.
-tests/fixtures/check-field/NAME/ are the field reports: `expected` lists exactly the codes, notes of
+tests/fixtures/check-field/NAME/ are the field reports, and tests/fixtures/check-docs/NAME/ what public
+documentation describes (its README.md says where): `expected` lists exactly the codes, notes of
 reading left out.
 """
 import json
@@ -18,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 KICKLINE = ROOT / os.environ.get("CHECK", "build/check") / "kickline"
 FIXTURES = ROOT / "tests/fixtures/check"
 FIELD = ROOT / "tests/fixtures/check-field"
+DOCS = ROOT / "tests/fixtures/check-docs"
 
 # Codes that no file of a site can show: what the tool itself cannot read, or was not told.
 NO_FIXTURE = {"cannot-read", "cannot-write"}
@@ -139,3 +141,16 @@ def test_a_field_report_is_found_out_whole(directory):
     found = check(*arguments(directory))
     got = sorted({f["code"] for f in found} - READING)
     assert got == (directory / "expected").read_text().split(), lines(found)
+
+
+@pytest.mark.parametrize("directory", sorted(d for d in DOCS.glob("*") if d.is_dir()),
+                         ids=lambda d: d.name)
+def test_what_documentation_describes_yields_exactly_its_codes(directory):
+    found = check(*arguments(directory))
+    got = sorted({f["code"] for f in found} - READING)
+    assert got == (directory / "expected").read_text().split(), lines(found)
+
+
+def test_documentation_fixtures_are_all_in_the_table():
+    rows = re.findall(r"(?m)^\| `([^`]+)` \|", (DOCS / "README.md").read_text())
+    assert rows == sorted(d.name for d in DOCS.glob("*") if d.is_dir())
