@@ -278,37 +278,48 @@ static const char *kickstart_url(const struct kl_arg *w)
     return url;
 }
 
+/* A file that only --map names. */
+static void read_mapped(struct maker *m, const char *url)
+{
+    const char *path = kl_site_mapped(m->s->site, m->a, url);
+    char *text = path ? kl_read_file(path, KL_SITE_LARGEST, &m->ks_len) : NULL;
+    if (!text)
+        return;
+    struct kl_doc *doc = kl_alloc(m->a, sizeof *doc);
+    *doc = (struct kl_doc){.path = path, .base = path, .kind = KL_KIND_KICKSTART};
+    m->ks_doc = doc;
+    m->ks_text = kl_strndup(m->a, text, m->ks_len);
+    free(text);
+}
+
+static void read_document(struct maker *m, struct kl_doc *doc)
+{
+    doc->used = true;
+    m->ks_doc = doc;
+    m->ks_text = kl_site_text(m->s->site, m->a, doc, &m->ks_len);
+}
+
 static void find_kickstart(struct maker *m)
 {
     const struct kl_arg *w = m->c->line ? kickstart_word(m->c->line) : NULL;
-    const char *url = w ? kickstart_url(w) : NULL;
+    const char *url = w ? kickstart_url(w) : NULL, *near = m->from->doc ? m->from->doc->path : NULL;
     bool several = false;
-    m->ks_doc = m->from->kickstart;
-    if (url && *url) {
-        m->c->ks_named = w;
-        const char *near = m->from->doc ? m->from->doc->path : NULL;
-        m->ks_doc = kl_site_find(m->s->site, url, near, KL_KIND_KICKSTART, &several);
-    }
-    if (m->ks_doc) {
-        ((struct kl_doc *)m->ks_doc)->used = true;
-        m->ks_text = kl_site_text(m->s->site, m->a, m->ks_doc, &m->ks_len);
+    if (m->from->kickstart)
+        read_document(m, (struct kl_doc *)m->from->kickstart);
+    if (!url || !*url)
         return;
-    }
-    const char *mapped = url ? kl_site_mapped(m->s->site, m->a, url) : NULL;
-    char *text = mapped ? kl_read_file(mapped, KL_SITE_LARGEST, &m->ks_len) : NULL;
-    if (text) {
-        struct kl_doc *doc = kl_alloc(m->a, sizeof *doc);
-        *doc = (struct kl_doc){.path = mapped, .base = mapped, .kind = KL_KIND_KICKSTART};
-        m->ks_doc = doc;
-        m->ks_text = kl_strndup(m->a, text, m->ks_len);
-        free(text);
-    } else if (m->c->ks_named && !strstr(url, "{{") && !strstr(url, "<%")) {
-        kl_diag(m->d, KL_NOTE, "kickstart-missing", m->c->ks_named->at,
+    m->c->ks_named = w;
+    struct kl_doc *doc = kl_site_find(m->s->site, url, near, KL_KIND_KICKSTART, &several);
+    if (doc)
+        read_document(m, doc);
+    else
+        read_mapped(m, url);
+    if (!m->ks_doc && !strstr(url, "{{") && !strstr(url, "<%"))
+        kl_diag(m->d, KL_NOTE, "kickstart-missing", w->at,
             "--map URL=PATH says where it is; or give its file or directory to check as well",
             several ? "more than one file at hand could be the kickstart '%s'"
                     : "the kickstart '%s' is not at hand: only the kernel line is checked",
             url);
-    }
 }
 
 /* --- the release -------------------------------------------------------------------------------*/
