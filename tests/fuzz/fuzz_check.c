@@ -67,8 +67,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         char *body = named ? strchr(rest, '\n') : NULL;
         if (body)
             *body++ = '\0';
+        /* No two files have one name. */
         texts[n] = (struct kl_check_text){
-            named && rest[4] ? rest + 4 : kl_sprintf(a, "text%zu", n), body ? body : rest};
+            kl_sprintf(a, "%zu/%s", n, named ? rest + 4 : "text"), body ? body : rest};
         n++;
     }
     struct kl_check_options o = {.release = name ? kl_release_find(a, name, NULL) : NULL};
