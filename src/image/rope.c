@@ -5,6 +5,8 @@
 #include "base/arena.h"
 
 #include <errno.h>
+#include <gnutls/crypto.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +25,8 @@ struct kl_rope {
     struct kl_piece *pieces;
     size_t n, room;
     uint64_t len;
+    pthread_mutex_t hashing; /* guards sha256, which is "" until it is known */
+    char sha256[KL_SHA256_TEXT];
 };
 
 static bool same_time(const struct timespec *a, const struct timespec *b)
@@ -102,6 +106,7 @@ struct kl_rope *kl_rope_new(void)
 {
     struct kl_rope *r = kl_xmalloc(sizeof *r);
     atomic_init(&r->held, 1);
+    pthread_mutex_init(&r->hashing, NULL);
     return r;
 }
 
@@ -119,12 +124,20 @@ void kl_rope_drop(struct kl_rope *r)
         kl_pin_drop((struct kl_pin *)r->pieces[i].pin);
         free((void *)r->pieces[i].bytes);
     }
+    pthread_mutex_destroy(&r->hashing);
     free(r->pieces);
     free(r);
 }
 
 static void add(struct kl_rope *r, struct kl_piece piece)
 {
+    struct kl_piece *last = r->n ? &r->pieces[r->n - 1] : NULL;
+    if (last && last->pin && last->pin == piece.pin && last->offset + last->len == piece.offset) {
+        last->len += piece.len;
+        r->len += piece.len;
+        kl_pin_drop((struct kl_pin *)piece.pin);
+        return;
+    }
     if (r->n == r->room) {
         r->room = r->room ? r->room * 2 : 1;
         r->pieces = kl_xrealloc(r->pieces, r->room * sizeof *r->pieces);
@@ -160,6 +173,20 @@ void kl_rope_add_bytes(struct kl_rope *r, const void *bytes, size_t len)
     char *copy = kl_xmalloc(len);
     memcpy(copy, bytes, len);
     kl_rope_add_bytes_take(r, copy, len);
+}
+
+void kl_rope_add_rope(struct kl_rope *r, const struct kl_rope *from, uint64_t at, uint64_t len)
+{
+    const struct kl_piece *p = kl_rope_piece_at(from, at);
+    for (; p && p < from->pieces + from->n && len; p++) {
+        uint64_t within = at - p->start, part = p->len - within < len ? p->len - within : len;
+        if (p->pin)
+            kl_rope_add_file(r, (struct kl_pin *)p->pin, p->offset + within, part);
+        else
+            kl_rope_add_bytes(r, (const char *)p->bytes + within, part);
+        at += part;
+        len -= part;
+    }
 }
 
 struct kl_rope *kl_rope_of_fd(int fd)
@@ -238,6 +265,128 @@ ssize_t kl_rope_read(const struct kl_rope *r, uint64_t at, void *to, size_t n)
         done += part;
     }
     return (ssize_t)done;
+}
+
+/* --- written and hashed ------------------------------------------------------------------------*/
+
+enum { PART = 1 << 20 }; /* bytes at a time through memory */
+
+static bool write_all(int fd, const char *bytes, size_t n)
+{
+    while (n) {
+        ssize_t put = write(fd, bytes, n);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return false;
+        bytes += put;
+        n -= (size_t)put;
+    }
+    return true;
+}
+
+static bool copy_through_memory(const struct kl_piece *p, uint64_t from, size_t n, int fd)
+{
+    char *part = kl_xmalloc(n);
+    bool ok = read_piece(p, from, part, n) && write_all(fd, part, n);
+    int e = errno;
+    free(part);
+    errno = e;
+    return ok;
+}
+
+/* Up to PART * 64 bytes of a file's piece; how many, or -1 with errno. */
+static ssize_t copy_some(const struct kl_piece *p, uint64_t from, int fd, bool *ranges)
+{
+    uint64_t left = p->len - from;
+    while (*ranges) {
+        loff_t at = (loff_t)(p->offset + from);
+        size_t most = (size_t)PART * 64;
+        ssize_t n = copy_file_range(p->pin->fd, &at, fd, NULL, left < most ? left : most, 0);
+        if (n > 0)
+            return n;
+        if (n == 0) {
+            errno = ESTALE;
+            return -1;
+        }
+        if (errno == EINTR)
+            continue;
+        /* Another filesystem, a pipe, a socket: copy_file_range(2) has many names for "not I". */
+        if (errno == ENOSPC || errno == EDQUOT || errno == EIO || errno == EFBIG)
+            return -1;
+        *ranges = false;
+    }
+    size_t n = left < PART ? (size_t)left : PART;
+    return copy_through_memory(p, from, n, fd) ? (ssize_t)n : -1;
+}
+
+bool kl_rope_write(const struct kl_rope *r, int fd,
+    void (*progress)(void *arg, uint64_t done, uint64_t of), void *arg)
+{
+    bool ranges = true;
+    for (const struct kl_piece *p = r->pieces; p < r->pieces + r->n; p++) {
+        if (!p->pin && !write_all(fd, p->bytes, p->len))
+            return false;
+        for (uint64_t done = 0; p->pin && done < p->len;) {
+            ssize_t n = copy_some(p, done, fd, &ranges);
+            if (n < 0)
+                return false;
+            done += (uint64_t)n;
+            if (progress)
+                progress(arg, p->start + done, r->len);
+        }
+        if (p->pin && !kl_pin_unchanged(p->pin)) {
+            errno = ESTALE;
+            return false;
+        }
+    }
+    if (progress)
+        progress(arg, r->len, r->len);
+    return true;
+}
+
+static bool hash_all(const struct kl_rope *r, gnutls_hash_hd_t hash)
+{
+    char *part = kl_xmalloc(PART);
+    uint64_t at = 0;
+    ssize_t n;
+    while ((n = kl_rope_read(r, at, part, PART)) > 0) {
+        gnutls_hash(hash, part, (size_t)n);
+        at += (uint64_t)n;
+    }
+    int e = errno;
+    free(part);
+    errno = e;
+    return n == 0;
+}
+
+static bool sha256(const struct kl_rope *r, char out[static KL_SHA256_TEXT])
+{
+    unsigned char digest[32];
+    gnutls_hash_hd_t hash;
+    if (gnutls_hash_init(&hash, GNUTLS_DIG_SHA256) != 0) {
+        errno = ENOSYS;
+        return false;
+    }
+    bool ok = hash_all(r, hash);
+    int e = errno;
+    gnutls_hash_deinit(hash, digest);
+    errno = e;
+    for (size_t i = 0; ok && i < sizeof digest; i++)
+        snprintf(out + 2 * i, 3, "%02x", digest[i]);
+    return ok;
+}
+
+bool kl_rope_sha256(const struct kl_rope *r, char out[static KL_SHA256_TEXT])
+{
+    struct kl_rope *own = (struct kl_rope *)r; /* what is kept is no part of what it means */
+    pthread_mutex_lock(&own->hashing);
+    bool ok = own->sha256[0] || sha256(r, own->sha256);
+    if (!ok)
+        own->sha256[0] = '\0';
+    memcpy(out, own->sha256, KL_SHA256_TEXT);
+    pthread_mutex_unlock(&own->hashing);
+    return ok;
 }
 
 time_t kl_rope_mtime(const struct kl_rope *r)

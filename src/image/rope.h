@@ -54,6 +54,8 @@ void kl_rope_drop(struct kl_rope *r); /* NULL is fine */
 bool kl_rope_add_file(struct kl_rope *r, struct kl_pin *p, uint64_t offset, uint64_t len);
 void kl_rope_add_bytes(struct kl_rope *r, const void *bytes, size_t len); /* copies */
 void kl_rope_add_bytes_take(struct kl_rope *r, char *bytes, size_t len);  /* takes malloc'ed */
+/* `len` bytes of another from `at`, a range within it: files are held, bytes in memory copied. */
+void kl_rope_add_rope(struct kl_rope *r, const struct kl_rope *from, uint64_t at, uint64_t len);
 /* All of an open file; takes `fd` over as kl_pin_take does. */
 struct kl_rope *kl_rope_of_fd(int fd);
 
@@ -65,6 +67,15 @@ const struct kl_piece *kl_rope_piece_at(const struct kl_rope *r, uint64_t at);
 /* Reads up to `n` bytes from `at`: fewer only at the end. -1 with errno; ESTALE when a file of it
  * was cut short since it was pinned. */
 ssize_t kl_rope_read(const struct kl_rope *r, uint64_t at, void *to, size_t n);
+/* Writes all of it to `fd` from where that stands, by copy_file_range(2), which shares blocks where
+ * the filesystem can. False with errno; ESTALE when a file of it changed meanwhile. `progress` may
+ * be NULL; it gets (arg, bytes done, of). */
+bool kl_rope_write(const struct kl_rope *r, int fd,
+    void (*progress)(void *arg, uint64_t done, uint64_t of), void *arg);
+/* SHA-256 (FIPS 180-4) in hexadecimal, computed when it is first asked for and kept. False with
+ * errno. Thread-safe. */
+#define KL_SHA256_TEXT 65
+bool kl_rope_sha256(const struct kl_rope *r, char out[static KL_SHA256_TEXT]);
 /* The newest file's modification; 0 when there is no file in it. */
 time_t kl_rope_mtime(const struct kl_rope *r);
 
