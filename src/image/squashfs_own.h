@@ -48,4 +48,17 @@ bool kl_meta_end(struct kl_meta_out *m); /* packs what is held */
 /* The superblock, 96 bytes. */
 void kl_squashfs_super_put(const struct kl_squashfs_super *s, unsigned char out[static 96]);
 
+/* A new image: superblock, options, `data`, and all metadata written anew from the nodes.
+ *
+ * `fs` is the tree as it shall be, every directory opened; kl_node.own of each node is its
+ * kl_squashfs_inode, in which blocks_start, blocks, fragment, size and xattr are as they shall be
+ * in the new image (ref, dir_block, dir_offset and dir_size are what this computes; inode numbers
+ * are given by it). Hard links share one kl_squashfs_inode. `data` is what lies between data_start
+ * and the metadata; `fragments` as they lie in it. `xattrs`: the old image's sets, taken over as
+ * they are, and new ones whose indices follow them; NULL: none new. */
+struct kl_squashfs_xattrs;
+struct kl_rope *kl_squashfs_write(struct kl_squashfs *s, struct kl_fs *fs,
+    const struct kl_rope *data, const struct kl_squashfs_fragment *fragments, size_t nfragments,
+    const struct kl_squashfs_xattrs *xattrs);
+
 #endif
