@@ -28,6 +28,7 @@ struct kl_squashfs_inode {
     uint16_t type; /* 1..14 */
     uint32_t number;
     uint32_t xattr; /* index, or UINT32_MAX */
+    uint32_t names; /* the writer's: how many it is found under */
     /* files: */
     uint64_t blocks_start, size, sparse;
     uint32_t fragment, fragment_offset; /* UINT32_MAX: none */

@@ -48,15 +48,27 @@ bool kl_meta_end(struct kl_meta_out *m); /* packs what is held */
 /* The superblock, 96 bytes. */
 void kl_squashfs_super_put(const struct kl_squashfs_super *s, unsigned char out[static 96]);
 
+/* Sets of extended attributes that the old image has not: set `i` of them is index
+ * kl_squashfs_xattr_sets() + i of the new one. */
+struct kl_squashfs_xattrs {
+    struct kl_squashfs_xattr_set {
+        const struct kl_xattr *xattrs; /* sorted by name */
+        size_t n;
+    } * sets;
+    size_t n;
+};
+/* How many sets the image has; false after it was reported. */
+bool kl_squashfs_xattr_sets(struct kl_squashfs *s, uint32_t *n);
+
 /* A new image: superblock, options, `data`, and all metadata written anew from the nodes.
  *
  * `fs` is the tree as it shall be, every directory opened; kl_node.own of each node is its
- * kl_squashfs_inode, in which blocks_start, blocks, fragment, size and xattr are as they shall be
- * in the new image (ref, dir_block, dir_offset and dir_size are what this computes; inode numbers
- * are given by it). Hard links share one kl_squashfs_inode. `data` is what lies between data_start
- * and the metadata; `fragments` as they lie in it. `xattrs`: the old image's sets, taken over as
- * they are, and new ones whose indices follow them; NULL: none new. */
-struct kl_squashfs_xattrs;
+ * kl_squashfs_inode, in which blocks_start, blocks, fragment, size, sparse and xattr are as they
+ * shall be in the new image. What lies in it besides is computed: ref, number, type, dir_* and
+ * names, so the tree can be read no more afterwards. Hard links share one kl_squashfs_inode, and
+ * what their first name says of mode, owner and time is written; a directory's nlink is its
+ * node's, a file's is counted. `data` is what lies between data_start and the metadata;
+ * `fragments` as they lie in it. `xattrs` may be NULL. NULL after it was reported. */
 struct kl_rope *kl_squashfs_write(struct kl_squashfs *s, struct kl_fs *fs,
     const struct kl_rope *data, const struct kl_squashfs_fragment *fragments, size_t nfragments,
     const struct kl_squashfs_xattrs *xattrs);
