@@ -16,7 +16,8 @@ enum kl_codec {
     KL_CODEC_ZSTD,
     KL_CODEC_LZ4, /* streams: the legacy frame of the kernel's images, magic 02214c18 */
     KL_CODEC_BZIP2,
-    KL_CODEC_LZO, /* streams: lzop's frame */
+    KL_CODEC_LZO,     /* streams: lzop's frame */
+    KL_CODEC_DEFLATE, /* blocks of EROFS: RFC 1951 without zlib's frame */
 };
 extern const char *const kl_codec_name[]; /* "none", "gzip", "xz", "lzma", ... */
 
@@ -42,8 +43,9 @@ const char *kl_unpack_refused_by_linux(const struct kl_unpack *u);
 /* --- blocks ------------------------------------------------------------------------------------*/
 
 /* Unpacks one block of at most `room` bytes; returns its size, or -1 when it is none. Quiet: the
- * caller knows the offset. LZMA here is EROFS's MicroLZMA: `exact` is then the unpacked size, and
- * for EROFS's LZ4 it is how much is wanted (a partial decode). 0: whatever comes out. */
+ * caller knows the offset. `exact` is EROFS's way, 0 for all others: so many bytes (at most `room`)
+ * are wanted from the block's beginning, which may hold more (a partial decode), whatever the
+ * codec; -1 when it holds fewer. LZMA here is EROFS's MicroLZMA, never without `exact`. */
 ssize_t kl_block_unpack(
     enum kl_codec codec, const void *in, size_t n, void *out, size_t room, size_t exact);
 
