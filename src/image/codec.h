@@ -45,7 +45,7 @@ const char *kl_unpack_refused_by_linux(const struct kl_unpack *u);
 /* Unpacks one block of at most `room` bytes; returns its size, or -1 when it is none. Quiet: the
  * caller knows the offset. `exact` is EROFS's way, 0 for all others: so many bytes (at most `room`)
  * are wanted from the block's beginning, which may hold more (a partial decode), whatever the
- * codec; -1 when it holds fewer. LZMA here is EROFS's MicroLZMA, never without `exact`. */
+ * codec; -1 when it holds fewer. LZMA is then MicroLZMA, and without it "lzma alone". */
 ssize_t kl_block_unpack(
     enum kl_codec codec, const void *in, size_t n, void *out, size_t room, size_t exact);
 

@@ -1,6 +1,7 @@
 #include "image/codec.h"
 
-const char *const kl_codec_name[] = {"none", "gzip", "xz", "lzma", "zstd", "lz4", "bzip2", "lzo"};
+const char *const kl_codec_name[] = {
+    "none", "gzip", "xz", "lzma", "zstd", "lz4", "bzip2", "lzo", "deflate"};
 enum kl_codec kl_codec_of(const void *head, size_t n)
 {
     (void)head;
