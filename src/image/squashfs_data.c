@@ -104,7 +104,7 @@ static bool position(
 static bool read_block(struct kl_squashfs *s, const struct kl_squashfs_inode *i, size_t index,
     size_t from, void *to, size_t n)
 {
-    uint64_t at, left = i->size - (uint64_t)index * s->super.block_size;
+    uint64_t at = 0, left = i->size - (uint64_t)index * s->super.block_size;
     size_t expected = left < s->super.block_size ? (size_t)left : s->super.block_size;
     if (!i->blocks[index]) {
         memset(to, 0, n);

@@ -259,7 +259,7 @@ static bool list(struct listing *l, void *to, size_t n)
 
 static bool read_entry(struct listing *l, struct kl_node *dir, uint32_t inode_block)
 {
-    unsigned char b[DIR_ENTRY];
+    unsigned char b[DIR_ENTRY] = {0};
     char name[256];
     if (!list(l, b, sizeof b))
         return false;
@@ -282,7 +282,7 @@ static bool read_entries(struct kl_squashfs *s, struct kl_node *dir)
         return true;
     struct listing l = {s, i->dir_block, i->dir_offset, i->dir_size - DIR_EMPTY, i};
     while (l.left) {
-        unsigned char head[DIR_HEAD];
+        unsigned char head[DIR_HEAD] = {0};
         if (!list(&l, head, sizeof head))
             return false;
         uint32_t count = kl_le32(head);

@@ -148,7 +148,7 @@ static bool find_set(struct kl_squashfs *s, uint32_t index, struct cursor *at, u
 static struct set *read_set(struct kl_squashfs *s, uint32_t index)
 {
     struct cursor c;
-    uint32_t count;
+    uint32_t count = 0;
     if (!find_set(s, index, &c, &count))
         return NULL;
     struct set *set = kl_alloc(s->a, sizeof *set);
