@@ -12,7 +12,17 @@ _kickline() {
         return
         ;;
     esac
-    if ((COMP_CWORD == 1)); then
+    if ((COMP_CWORD > 2)) && [[ $command == image ]]; then
+        if [[ $cur == -* ]]; then
+            mapfile -t COMPREPLY < <(compgen -W "$(kickline image "${COMP_WORDS[2]}" --help \
+                2>/dev/null | grep -o -- '--[a-z0-9-]*' | sort -u)" -- "$cur")
+        else
+            mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        fi
+    elif ((COMP_CWORD == 2)) && [[ $command == image ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$(kickline image --help |
+            sed -n 's/^  kickline image \([a-z]*\) .*/\1/p')" -- "$cur")
+    elif ((COMP_CWORD == 1)); then
         mapfile -t COMPREPLY < <(compgen -W "$(kickline --help |
             sed -n 's/^  \([a-z][a-z]*\) .*/\1/p') --help --version" -- "$cur")
     elif [[ $cur == -* ]]; then

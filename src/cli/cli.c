@@ -37,6 +37,46 @@ const struct kl_command kl_commands[] = {
         "options:\n"
         "      --all            every host that is armed\n",
         kl_cmd_disarm},
+    {"image diff", "IMAGE IMAGE", "Say which files of two images differ, and in what",
+        "The layouts may differ: a squashfs may be held against the EROFS that replaces it.\n\n"
+        "options:\n"
+        "      --no-content     compare sizes and attributes only: fast\n"
+        "      --no-times       leave modification times out\n",
+        kl_cmd_image_diff},
+    {"image inspect", "IMAGE [PATH...]",
+        "Show what an initrd, a stage2 or an ISO is, and what is in it",
+        "PATH is within the image: a directory is listed, a file is shown as one line.\n\n"
+        "options:\n"
+        "      --list           the whole tree, as the machine will see it\n"
+        "      --cat PATH       write this file of the image to standard output\n"
+        "      --verify         of an ISO: read it all, and compare its implanted checksum\n"
+        "      --no-cache       do not keep the listing of an initrd for the next time\n",
+        kl_cmd_image_inspect},
+    {"image overlay", "CHANGES... -o FILE",
+        "Make an updates.img or product.img (or with --for, an initrd) of changes",
+        "CHANGES are directories, tar or cpio archives.\n\n"
+        "options:\n"
+        "  -o, --output FILE    what to write; - is standard output\n"
+        "      --add HOST:PATH[:MODE]  one file\n"
+        "      --link TARGET:PATH      one symbolic link\n"
+        "      --for INITRD     an initrd that a loader gives beside this one\n"
+        "      --no-cache       do not keep the listing of that initrd for the next time\n",
+        kl_cmd_image_overlay},
+    {"image patch", "IMAGE [CHANGES...]",
+        "Change files in an initrd or a stage2 without unpacking it",
+        "CHANGES are directories, tar or cpio archives, laid over the image's tree.\n\n"
+        "options:\n"
+        "  -o, --output FILE    the patched image; with --tree, a directory\n"
+        "      --in-place       put it where IMAGE is\n"
+        "      --add HOST:PATH[:MODE]  one file\n"
+        "      --link TARGET:PATH      one symbolic link\n"
+        "      --remove PATH    take a file or a directory away\n"
+        "      --edit PATH --diff FILE apply a unified diff to a file of the image\n"
+        "      --tree DIR       IMAGE is 'initrd', 'stage2' or a path in this tree, whose\n"
+        "                       .treeinfo then has the patched image's checksum\n"
+        "      --dry-run        patch, say what it comes to, and write nothing\n"
+        "      --no-cache       do not keep the listing of an initrd for the next time\n",
+        kl_cmd_image_patch},
     {"render", "HOST [PART]", "Print what each stage of a host will be given",
         "parts: cmdline, ipxe, grub, pxelinux, kickstart, system; without one, all of them\n\n"
         "options:\n"
@@ -69,9 +109,9 @@ static void print_help(const struct kl_command *c)
            "                       /etc/kickline/kickline.yaml)\n"
            "      --json           for programs: JSON on stdout\n"
            "      --colour WHEN    auto, always or never (NO_COLOR is honoured)\n"
-           "  -h, --help           this text; more in man kickline-%s\n",
+           "  -h, --help           this text; more in man kickline-%.*s\n",
         c->name, c->args, c->summary, c->help ? c->help : "",
-        c->help && *c->help ? "" : "options:\n", c->name);
+        c->help && *c->help ? "" : "options:\n", (int)strcspn(c->name, " "), c->name);
 }
 
 enum { OPT_JSON = 1000, OPT_COLOUR };
@@ -90,6 +130,14 @@ static bool set_colour(struct kl_cli *cli, const char *when)
     return true;
 }
 
+static bool has_output(const struct option *own)
+{
+    for (; own && own->name; own++)
+        if (own->val == 'o')
+            return true;
+    return false;
+}
+
 int kl_cli_options(struct kl_cli *cli, int argc, char **argv, const struct option *own,
     bool (*each)(void *arg, int opt, const char *value), void *arg, int *exit_code)
 {
@@ -106,20 +154,28 @@ int kl_cli_options(struct kl_cli *cli, int argc, char **argv, const struct optio
     size_t n = 0;
     for (; n < COMMON; n++)
         all[n] = common[n];
-    for (; own && own->name && n < MOST; own++)
-        all[n++] = *own;
+    for (size_t i = 0; own && own[i].name && n < MOST; i++)
+        all[n++] = own[i];
     for (size_t i = 0; i < n; i++)
         names[i] = all[i].name;
 
     set_colour(cli, "auto");
     opterr = 0;
     int c;
-    while ((c = getopt_long(argc, argv, ":f:h", all, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, ":f:ho:", all, NULL)) != -1) {
         *exit_code = KL_COULD_NOT_RUN;
         switch (c) {
         case 'f':
             cli->inventory = optarg;
             break;
+        case 'o':
+            if (has_output(own)) {
+                if (!each(arg, c, optarg))
+                    return -1;
+                break;
+            }
+            fprintf(stderr, "kickline %s: there is no option '-o'\n", argv[0]);
+            return -1;
         case OPT_JSON:
             cli->json = true;
             break;

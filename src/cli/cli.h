@@ -28,6 +28,10 @@ extern const struct kl_command kl_commands[]; /* ends with name NULL */
 int kl_cmd_arm(struct kl_cli *cli, int argc, char **argv);
 int kl_cmd_check(struct kl_cli *cli, int argc, char **argv);
 int kl_cmd_disarm(struct kl_cli *cli, int argc, char **argv);
+int kl_cmd_image_diff(struct kl_cli *cli, int argc, char **argv);
+int kl_cmd_image_inspect(struct kl_cli *cli, int argc, char **argv);
+int kl_cmd_image_overlay(struct kl_cli *cli, int argc, char **argv);
+int kl_cmd_image_patch(struct kl_cli *cli, int argc, char **argv);
 int kl_cmd_render(struct kl_cli *cli, int argc, char **argv);
 int kl_cmd_serve(struct kl_cli *cli, int argc, char **argv);
 int kl_cmd_show(struct kl_cli *cli, int argc, char **argv);

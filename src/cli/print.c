@@ -2,8 +2,10 @@
 
 #include "base/arena.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void kl_print_title(FILE *out, bool colour, const char *title)
 {
@@ -50,4 +52,46 @@ void kl_print_table(
         putc('\n', out);
     }
     free(wide);
+}
+
+const char *kl_print_size(struct kl_arena *a, uint64_t bytes)
+{
+    static const char *const units[] = {"bytes", "KB", "MB", "GB", "TB"};
+    if (bytes < 1000)
+        return kl_sprintf(a, "%" PRIu64 " bytes", bytes);
+    size_t unit = 0;
+    double n = (double)bytes;
+    for (; n >= 999.95 && unit + 1 < sizeof units / sizeof *units; unit++)
+        n /= 1000;
+    return kl_sprintf(a, "%.1f %s", n, units[unit]);
+}
+
+const char *kl_print_count(struct kl_arena *a, uint64_t n)
+{
+    char digits[24];
+    int len = snprintf(digits, sizeof digits, "%" PRIu64, n), commas = (len - 1) / 3;
+    char *out = kl_alloc(a, (size_t)(len + commas) + 1), *to = out + len + commas;
+    for (int i = 0; i < len; i++) {
+        if (i && i % 3 == 0)
+            *--to = ',';
+        *--to = digits[len - 1 - i];
+    }
+    return out;
+}
+
+void kl_print_progress(struct kl_progress *p, const char *what, uint64_t done, uint64_t of)
+{
+    int percent = of ? (int)((double)done * 100 / (double)of) : 100;
+    if (!isatty(2) || (p->what == what && p->percent == percent))
+        return;
+    p->what = what;
+    p->percent = percent;
+    fprintf(stderr, "\r\033[K%s %3d %%", what, percent);
+}
+
+void kl_print_progress_end(struct kl_progress *p)
+{
+    if (p->what)
+        fputs("\r\033[K", stderr);
+    p->what = NULL;
 }

@@ -2,8 +2,11 @@
 #ifndef KL_CLI_PRINT_H
 #define KL_CLI_PRINT_H
 
+#include "base/arena.h"
+
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 void kl_print_title(FILE *out, bool colour, const char *title);
@@ -19,5 +22,18 @@ struct kl_cell {
  * two blanks between. `indent` blanks before each row. */
 void kl_print_table(
     FILE *out, bool colour, size_t indent, const struct kl_cell *cells, size_t rows, size_t cols);
+
+/* "431.9 MB", decimal as disks are sold; "12,345": in `a`. */
+const char *kl_print_size(struct kl_arena *a, uint64_t bytes);
+const char *kl_print_count(struct kl_arena *a, uint64_t n);
+
+/* One line on a terminal's stderr that is written over and over: "packing  34 %". Nothing where
+ * stderr is no terminal. */
+struct kl_progress {
+    const char *what; /* shown now; NULL: nothing is */
+    int percent;
+};
+void kl_print_progress(struct kl_progress *p, const char *what, uint64_t done, uint64_t of);
+void kl_print_progress_end(struct kl_progress *p); /* wipes the line */
 
 #endif

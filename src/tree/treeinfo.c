@@ -127,6 +127,35 @@ static const struct kl_release *release_named(
     return kl_release_find(a, kl_sprintf(a, "%s-%d.%d", distro, major, minor), &why);
 }
 
+/* "033-572" of the table is the build that "033-572.el7" is; "033-57" is another. */
+static bool is_build(const char *found, const char *row)
+{
+    size_t n = strlen(row);
+    return found && strncmp(found, row, n) == 0 && !isdigit((unsigned char)found[n]);
+}
+
+const struct kl_release *kl_release_of_product(struct kl_arena *a, const char *product,
+    const char *version, const char *anaconda, const char *dracut)
+{
+    const char *distro = distro_of(product);
+    int major, minor;
+    if (!distro || !version_in(version, &major, &minor))
+        return NULL;
+    const struct kl_release *named = release_named(a, distro, major, minor), *only = NULL, *row;
+    if (named)
+        return named;
+    for (size_t i = 0; minor < 0 && (row = kl_release_row(i)); i++) {
+        if (strcmp(row->distro, distro) != 0 || row->major != major)
+            continue;
+        if (!is_build(anaconda, row->anaconda) && !is_build(dracut, row->dracut))
+            continue;
+        if (only)
+            return NULL;
+        only = row;
+    }
+    return only;
+}
+
 /* Line 2 of .discinfo: lorax's --release, which often has the minor version that .treeinfo lacks.
  * Bare digits there belong to the family of .treeinfo. */
 static const char *disc_name(struct kl_arena *a, const char *dir)

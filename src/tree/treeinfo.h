@@ -17,4 +17,10 @@ struct kl_tree {
  * an error in `d` when there is none or it cannot be read. */
 bool kl_tree_read(struct kl_arena *a, const char *dir, struct kl_tree *out, struct kl_diags *d);
 
+/* The release of a product as .buildstamp, os-release and .treeinfo name it ("CentOS Linux", "7").
+ * Where they leave the minor version open, the versions of what runs in it tell ("033-572.el7");
+ * each may be NULL. NULL when it is none that is known, or more than one. */
+const struct kl_release *kl_release_of_product(struct kl_arena *a, const char *product,
+    const char *version, const char *anaconda, const char *dracut);
+
 #endif

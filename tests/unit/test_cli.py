@@ -85,7 +85,7 @@ hosts:
 
 def commands():
     text = run("--help").stdout
-    return re.findall(r"^  ([a-z]+) ", text, re.M)
+    return re.findall(r"^  ([a-z]+(?: [a-z]+)?) +[A-Z\[]", text, re.M)
 
 
 def test_version():
@@ -96,14 +96,14 @@ def test_version():
 
 def test_every_command_has_help_and_a_man_page():
     names = commands()
-    assert {"render", "show", "serve", "arm", "disarm"} <= set(names)
+    assert {"render", "show", "serve", "arm", "disarm", "image patch"} <= set(names)
     for name in names:
-        p = run(name, "--help")
+        p = run(*name.split(), "--help")
         assert p.returncode == 0, name
         assert p.stdout.startswith(f"usage: kickline {name} "), name
         for option in ("--file", "--json", "--help"):
             assert option in p.stdout, f"{name} --help does not say {option}"
-        page = CHECK / f"docs/man/kickline-{name}.1"
+        page = CHECK / f"docs/man/kickline-{name.split()[0]}.1"
         assert page.is_file(), f"no man page for {name}"
         text = page.read_text().replace("\\-", "-").replace("\\fR", "")
         for option in re.findall(r"--[a-z0-9-]+", p.stdout):
@@ -117,6 +117,17 @@ def test_every_command_has_help_and_a_man_page():
     ([], "usage: kickline COMMAND"),
     (["rendr"], "did you mean 'render'?"),
     (["render"], "usage: kickline render"),
+    (["image"], "kickline image inspect"),
+    (["image", "pach"], "did you mean 'patch'?"),
+    (["image", "patch"], "which image?"),
+    (["image", "patch", "x"], "there are no changes"),
+    (["image", "patch", "x", "y"], "says where it goes"),
+    (["image", "patch", "x", "y", "-o", "z", "--in-place"], "says where it goes"),
+    (["image", "patch", "x", "--diff", "y"], "--edit"),
+    (["image", "overlay", "y"], "-o FILE"),
+    (["image", "diff", "x"], "two images"),
+    (["image", "inspect", "/nonexistent/initrd.img"], "No such file"),
+    (["render", "-o", "x"], "no option '-o'"),
     (["render", "--jsn", "x"], "did you mean '--json'?"),
     (["render", "-f"], "needs a value"),
     (["render", "-f", "/nonexistent/kickline.yaml", "x"], "/nonexistent/kickline.yaml"),
