@@ -39,8 +39,10 @@ struct kl_patch {
     struct kl_change *changes;
     size_t n, room;
     struct kl_fault_log log; /* its image is what is being read now */
+    int64_t epoch;           /* $SOURCE_DATE_EPOCH; -1: not set */
 };
 
+/* Reads $SOURCE_DATE_EPOCH; NULL, reported, when that is no time. */
 struct kl_patch *kl_patch_new(struct kl_diags *d);
 void kl_patch_free(struct kl_patch *p);
 
