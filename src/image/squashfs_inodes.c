@@ -29,10 +29,15 @@ static const uint16_t basic_type[] = {
 
 /* --- owners ------------------------------------------------------------------------------------*/
 
+static uint32_t id_at(const struct kl_squashfs_ids *ids, size_t i)
+{
+    return kl_le32(ids->list.s + 4 * i);
+}
+
 static size_t slot_of(const struct kl_squashfs_ids *ids, uint32_t id)
 {
-    size_t mask = ids->nslots - 1, at = (id * UINT32_C(2654435761)) & mask;
-    while (ids->slots[at] && kl_le32(ids->list.s + 4 * (size_t)(ids->slots[at] - 1)) != id)
+    size_t mask = ids->nslots - 1, at = (size_t)(id * UINT32_C(2654435761)) & mask;
+    while (ids->slots[at] && id_at(ids, ids->slots[at] - 1) != id)
         at = (at + 1) & mask;
     return at;
 }
@@ -43,7 +48,7 @@ static void grow_slots(struct kl_squashfs_ids *ids)
     free(ids->slots);
     ids->slots = kl_xmalloc(ids->nslots * sizeof *ids->slots);
     for (size_t i = 0; i < ids->n; i++) {
-        size_t at = slot_of(ids, kl_le32(ids->list.s + 4 * i));
+        size_t at = slot_of(ids, id_at(ids, i));
         if (!ids->slots[at]) /* an id may stand in the table twice: the first is as good */
             ids->slots[at] = (uint32_t)i + 1;
     }
