@@ -36,7 +36,7 @@ static uint32_t id_at(const struct kl_squashfs_ids *ids, size_t i)
 
 static size_t slot_of(const struct kl_squashfs_ids *ids, uint32_t id)
 {
-    size_t mask = ids->nslots - 1, at = (size_t)(id * UINT32_C(2654435761)) & mask;
+    size_t mask = ids->nslots - 1, at = (uint32_t)(id * UINT32_C(2654435761)) & mask;
     while (ids->slots[at] && id_at(ids, ids->slots[at] - 1) != id)
         at = (at + 1) & mask;
     return at;
