@@ -6,6 +6,12 @@
 #include "image/codec.h"
 #include "image/patch.h"
 
+/* Codes of warnings, beside those of fault.h: what the kernel does and nobody meant. */
+#define KL_INITRD_IGNORED "initrd-ignored"       /* a member comes to nothing */
+#define KL_INITRD_LINK "initrd-link-lost"        /* a directory takes a symbolic link's place */
+#define KL_INITRD_NO_TRAILER "initrd-no-trailer" /* an archive without an end mark */
+#define KL_INITRD_STOPS "initrd-stops"           /* the kernel reads no further */
+
 struct kl_segment {
     uint64_t start, end; /* bytes of the image, without the padding that follows */
     enum kl_codec codec; /* KL_CODEC_NONE: raw */

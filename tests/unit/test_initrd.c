@@ -1,0 +1,374 @@
+/* image/initrd: what the kernel makes of archives. The rules are those of docs/image-patching.md,
+ * section 2; tests/e2e boots them, tests/unit/test_image_initrd.py holds them against cpio(1). */
+#include "image/initrd.h"
+
+#include "base/text.h"
+
+#include <lz4.h>
+#include <lzma.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+#include <cmocka.h>
+
+/* --- images from words -------------------------------------------------------------------------*/
+
+struct words {
+    unsigned ino;
+    bool crc;
+};
+
+static void member(struct kl_buf *b, struct words *w, const char *name, unsigned mode,
+    unsigned nlink, unsigned ino, unsigned rmajor, unsigned rminor, const char *data)
+{
+    size_t start = b->len, n = strlen(data);
+    unsigned sum = 0;
+    for (size_t i = 0; w->crc && i < n; i++)
+        sum += (unsigned char)data[i];
+    kl_buf_addf(b, "%s%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x",
+        w->crc ? "070702" : "070701", ino ? ino : ++w->ino, mode, 0, 0, nlink, 1000 + w->ino,
+        (unsigned)n, 0, 0, rmajor, rminor, (unsigned)strlen(name) + 1, sum);
+    kl_buf_addn(b, name, strlen(name) + 1);
+    while ((b->len - start) % 4)
+        kl_buf_addc(b, '\0');
+    kl_buf_addn(b, data, n);
+    while ((b->len - start) % 4)
+        kl_buf_addc(b, '\0');
+}
+
+/* "d PATH", "f PATH [DATA]", "l PATH TARGET", "h PATH INO [DATA]" (a file with two links),
+ * "c PATH MAJOR MINOR", "p PATH", "D PATH DATA" (a directory with data), "t" (the trailer), "k"
+ * (checksums from here on): separated by ";". */
+static void archive(struct kl_buf *b, struct words *w, const char *text)
+{
+    char *copy = strdup(text), *save = NULL;
+    for (char *one = strtok_r(copy, ";", &save); one; one = strtok_r(NULL, ";", &save)) {
+        char kind = 0, path[300] = "", x[64] = "", y[64] = "";
+        sscanf(one, " %c %299s %63s %63s", &kind, path, x, y);
+        unsigned dir = S_IFDIR | 0755, file = S_IFREG | 0644;
+        switch (kind) {
+        case 'd':
+        case 'D':
+            member(b, w, path, dir, 1, 0, 0, 0, x);
+            break;
+        case 'f':
+            member(b, w, path, file, 1, 0, 0, 0, x);
+            break;
+        case 'l':
+            member(b, w, path, S_IFLNK | 0777, 1, 0, 0, 0, x);
+            break;
+        case 'h':
+            member(b, w, path, file, 2, (unsigned)atoi(x) + 5000, 0, 0, y);
+            break;
+        case 'c':
+            member(b, w, path, S_IFCHR | 0600, 1, 0, (unsigned)atoi(x), (unsigned)atoi(y), "");
+            break;
+        case 'p':
+            member(b, w, path, S_IFIFO | 0600, 1, 0, 0, 0, "");
+            break;
+        case 't':
+            member(b, w, "TRAILER!!!", 0, 1, 0, 0, 0, "");
+            break;
+        case 'k':
+            w->crc = true;
+            break;
+        default:
+            fail_msg("'%s'?", one);
+        }
+    }
+    free(copy);
+}
+
+static void gzip(struct kl_buf *b, const struct kl_buf *in)
+{
+    z_stream z = {0};
+    size_t room = in->len + 1000;
+    unsigned char *out = malloc(room);
+    assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 31, 9, Z_DEFAULT_STRATEGY), Z_OK);
+    z.next_in = (unsigned char *)in->s;
+    z.avail_in = (unsigned)in->len;
+    z.next_out = out;
+    z.avail_out = (unsigned)room;
+    assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+    kl_buf_addn(b, (char *)out, room - z.avail_out);
+    deflateEnd(&z);
+    free(out);
+}
+
+static void xz(struct kl_buf *b, const struct kl_buf *in, lzma_check check)
+{
+    size_t room = in->len + 1000, n = 0;
+    unsigned char *out = malloc(room);
+    assert_int_equal(
+        lzma_easy_buffer_encode(0, check, NULL, (unsigned char *)in->s, in->len, out, &n, room),
+        LZMA_OK);
+    kl_buf_addn(b, (char *)out, n);
+    free(out);
+}
+
+static void lz4(struct kl_buf *b, const struct kl_buf *in)
+{
+    char *out = malloc((size_t)LZ4_compressBound((int)in->len)), head[8];
+    int n = LZ4_compress_default(in->s, out, (int)in->len, LZ4_compressBound((int)in->len));
+    kl_put32(head, 0x184c2102);
+    kl_put32(head + 4, (uint32_t)n);
+    kl_buf_addn(b, head, sizeof head);
+    kl_buf_addn(b, out, (size_t)n);
+    free(out);
+}
+
+/* Segments, separated by "|": a letter for how it is packed (r, g, x, X: CRC64, 4), then the
+ * archive; "z N" are N zero bytes, "j TEXT" is TEXT as it is. */
+static void image(struct kl_buf *b, const char *text)
+{
+    char *copy = strdup(text), *save = NULL;
+    struct words w = {0};
+    for (char *one = strtok_r(copy, "|", &save); one; one = strtok_r(NULL, "|", &save)) {
+        struct kl_buf in KL_BUF_SCOPE = {0};
+        while (*one == ' ')
+            one++;
+        if (*one == 'z') {
+            for (int n = atoi(one + 1); n > 0; n--)
+                kl_buf_addc(b, '\0');
+            continue;
+        }
+        if (*one == 'j') {
+            kl_buf_add(b, one + 2);
+            continue;
+        }
+        archive(&in, &w, one + 1);
+        if (*one == 'r')
+            kl_buf_addn(b, in.s, in.len);
+        else if (*one == 'g')
+            gzip(b, &in);
+        else if (*one == '4')
+            lz4(b, &in);
+        else
+            xz(b, &in, *one == 'X' ? LZMA_CHECK_CRC64 : LZMA_CHECK_CRC32);
+    }
+    free(copy);
+}
+
+/* --- trees as words ----------------------------------------------------------------------------*/
+
+struct opened {
+    struct kl_arena *a;
+    struct kl_diags *d;
+    struct kl_fault_log log;
+    struct kl_rope *rope;
+    struct kl_initrd *initrd;
+};
+
+static void open_bytes(struct opened *o, const char *bytes, size_t n)
+{
+    static const struct kl_initrd_options options = {.unpacked_most = 64 << 20};
+    o->a = kl_arena_new();
+    o->d = kl_diags_new();
+    o->log = (struct kl_fault_log){.d = o->d, .image = "initrd.img"};
+    o->rope = kl_rope_new();
+    kl_rope_add_bytes(o->rope, bytes, n);
+    o->initrd = kl_initrd_open(o->a, o->rope, &o->log, &options);
+}
+
+static void close_it(struct opened *o)
+{
+    kl_initrd_close(o->initrd);
+    kl_rope_drop(o->rope);
+    kl_diags_free(o->d);
+    kl_arena_free(o->a);
+}
+
+static bool print_node(void *arg, struct kl_fs *fs, struct kl_node *n)
+{
+    struct kl_buf *b = arg;
+    char data[256] = "";
+    if (b->len)
+        kl_buf_addc(b, ' ');
+    kl_buf_add(b, kl_node_path(fs->a, n));
+    switch (n->kind) {
+    case KL_NODE_DIR:
+        kl_buf_addc(b, '/');
+        break;
+    case KL_NODE_SYMLINK:
+        kl_buf_addf(b, ">%s", n->target);
+        break;
+    case KL_NODE_CHAR:
+        kl_buf_addf(b, "(%u,%u)", n->major, n->minor);
+        break;
+    case KL_NODE_FILE:
+        assert_true(n->size < sizeof data);
+        assert_true(kl_fs_read(fs, n, 0, data, (size_t)n->size));
+        kl_buf_addf(b, "=%s", data);
+        if (n->nlink > 1)
+            kl_buf_addf(b, "x%u", n->nlink);
+        break;
+    default:
+        kl_buf_addc(b, '|');
+    }
+    return true;
+}
+
+static void print_tree(struct kl_buf *b, struct kl_initrd *i)
+{
+    struct kl_fs *fs = kl_initrd_fs(i);
+    assert_true(kl_fs_walk(fs, fs->root, print_node, b));
+}
+
+static void print_codes(struct kl_buf *b, const struct kl_diags *d)
+{
+    const struct kl_diag *one;
+    for (size_t i = 0; (one = kl_diags_at(d, i)); i++)
+        kl_buf_addf(b, "%s%s%s", i ? " " : "", one->severity == KL_ERROR ? "!" : "", one->code);
+}
+
+struct rule {
+    const char *image, *tree, *codes;
+};
+
+static void holds(const struct rule *r)
+{
+    struct kl_buf bytes KL_BUF_SCOPE = {0}, tree KL_BUF_SCOPE = {0}, codes KL_BUF_SCOPE = {0};
+    struct opened o;
+    image(&bytes, r->image);
+    open_bytes(&o, bytes.s, bytes.len);
+    if (o.initrd)
+        print_tree(&tree, o.initrd);
+    print_codes(&codes, o.d);
+    if (!kl_streq(kl_buf_text(&tree), r->tree) || !kl_streq(kl_buf_text(&codes), r->codes)) {
+        kl_diags_print(o.d, stderr, false, 0);
+        fail_msg("%s\n  gives %s  [%s]\n  and not %s  [%s]", r->image, kl_buf_text(&tree),
+            kl_buf_text(&codes), r->tree, r->codes);
+    }
+    close_it(&o);
+}
+
+#define IGNORED "initrd-ignored"
+#define STOPS "initrd-stops"
+static const struct rule members[] = {
+    {"r f a one;t", "a=one", ""},
+    {"r d .;d etc;f etc/a one;l b etc/a;c null 1 3;p q;t", "b>etc/a etc/ etc/a=one null(1,3) q|",
+        ""},
+    /* later wins; what was longer is cut */
+    {"r f a first;f a two;t", "a=two", ""},
+    {"r f a first;t|g f a two;t", "a=two", ""},
+    {"r f a first;f a;t", "a=", ""},
+    /* other kinds make room, a directory with something in it does not */
+    {"r l a b;f b one;f a two;t", "a=two b=one", ""},
+    {"r d a;f a two;t", "a=two", ""},
+    {"r d a;f a/b one;f a two;t", "a/ a/b=one", IGNORED},
+    {"r d a;f a/b one;l a b;t", "a/ a/b=one", IGNORED},
+    {"r d a;f a/b one;p a;t", "a/ a/b=one", IGNORED},
+    {"r f a one;l a b;t", "a>b", ""},
+    {"r l a b;l a c;t", "a>c", ""},
+    {"r p a;f a one;t", "a=one", ""},
+    {"r f a one;d a;t", "a/", ""},
+    /* a device stays the device that it was */
+    {"r c a 1 3;c a 1 5;t", "a(1,3)", IGNORED},
+    {"r c a 1 3;l a x;c a 1 5;t", "a(1,5)", ""},
+    /* a directory over a link: what usrmerge made is gone */
+    {"r d usr;d usr/lib;f usr/lib/x one;l lib usr/lib;d lib;t", "lib/ usr/ usr/lib/ usr/lib/x=one",
+        "initrd-link-lost"},
+    {"r d usr;d usr/lib;l lib usr/lib;d lib/;t", "lib>usr/lib usr/ usr/lib/", ""},
+    {"r d a;d a;f a/b;t", "a/ a/b=", ""},
+    /* directories must be there */
+    {"r f a/b one;t", "", IGNORED},
+    {"r d a/b;f a/b/c;t", "", IGNORED " " IGNORED},
+    {"r f a one;f a/b two;t", "a=one", IGNORED},
+    /* links on the way are followed, of every kind */
+    {"r d usr;d usr/lib;l lib usr/lib;f lib/x one;t", "lib>usr/lib usr/ usr/lib/ usr/lib/x=one",
+        ""},
+    {"r d a;d a/b;l a/l ../c;d c;f a/l/x one;t", "a/ a/b/ a/l>../c c/ c/x=one", ""},
+    {"r d a;l b /a;l c b;f c/x one;t", "a/ a/x=one b>/a c>b", ""},
+    {"r d a;d a/d;l l a/d;f l/../x one;t", "a/ a/d/ a/x=one l>a/d", ""},
+    {"r l a b;l b a;f a/x one;t", "a>b b>a", IGNORED},
+    {"r f ./a one;f /b two;f ../c three;d ./d/;f d//e four;t", "a=one b=two c=three d/ d/e=four",
+        ""},
+    {"r f a/ one;f . two;f .. three;t", "", IGNORED " " IGNORED " " IGNORED},
+    /* the kernel's own root */
+    {"r f dev/x one;f root/y two;t", "dev/ dev/x=one root/ root/y=two", ""},
+    {"r f dev one;f root two;t", "root=two", IGNORED},
+    {"r c dev/console 5 1;t", "dev/ dev/console(5,1)", ""},
+    /* hard links: the data is with the last one, as cpio writes it */
+    {"r h a 1;h b 1 one;t", "a=onex2 b=onex2", ""},
+    {"r h a 1 one;h b 1;t", "a=onex2 b=onex2", ""},
+    {"r h a 1 first;h b 1 two;t", "a=twox2 b=twox2", ""},
+    {"r h a 1;h b 1 one;f b two;t", "a=twox2 b=twox2", ""},
+    {"r h a 1;h b 1 one;t|g f a two;t", "a=twox2 b=twox2", ""},
+    {"r h a 1;h b 1 one;l b x;f b two;t", "a=one b=two", ""},
+    {"r h a 1 one;t;h b 1 two;t", "a=one b=two", ""},     /* a trailer ends it */
+    {"r h a 1 one|r h b 1 two;t", "a=twox2 b=twox2", ""}, /* its absence does not */
+    {"r h a 1 one;d d;f d/x;d b;f b/x;h b 1 two;t", "a=one b/ b/x= d/ d/x=", IGNORED},
+    {"r h x/a 1 one;h b 1 two;t", "", IGNORED " " IGNORED},
+    {"r f b old;h a 1 one;h b 1;t", "a=onex2 b=onex2", ""},
+    {"r h a 1 one;h a 1 two;t", "", IGNORED}, /* links to itself, after it was removed */
+    {"r h a 1 one;h b 1;f a;f b two;t", "a=twox2 b=twox2", ""},
+    /* what the kernel does not look at */
+    {"r D a data;f b;t", "b=", IGNORED},
+    {"r l a;t", "", IGNORED},
+    {"rk;f a one;f b two;t", "a=one b=two", ""},
+    {"r f a one", "a=one", "initrd-no-trailer"},
+};
+
+static const struct rule segments[] = {
+    {"g f a one;t", "a=one", ""},
+    {"x f a one;t", "a=one", ""},
+    {"4 f a one;t", "a=one", ""},
+    {"g f a one;t|x f b two;t|g f c;t", "a=one b=two c=", ""},
+    {"r f a one;t|g f b two;t|z 1001|x f c;t|z 5", "a=one b=two c=", ""},
+    {"g f a one;t|z 3|g f b two;t", "a=one b=two", ""},
+    {"z 8|r f a one;t", "a=one", ""},
+    {"g f a one|g f b two;t", "a=one b=two", "initrd-no-trailer"},
+    {"g f a one;t;f b two;t", "a=one b=two", ""},
+    /* raw ones begin at a multiple of 4 */
+    {"r f a one;t|r f b two;t", "a=one b=two", ""},
+    {"r f a one;t|z 4|r f b two;t", "a=one b=two", ""},
+    {"r f a one;t|z 3|r f b two;t", "a=one", STOPS},
+    {"r f a one;t|z 3|g f b two;t", "a=one", STOPS},
+    {"r f a one;t|j junk|r f b two;t", "a=one", STOPS},
+    {"r f a one;t|j 0707|r f b two;t", "a=one", STOPS},
+    {"r f a one;t|g f b;t|j 070701|r f c;t", "a=one b=", STOPS},
+    /* what Linux does not take */
+    {"X f a one;t", "", STOPS},
+    {"r f a one;t|X f b two;t|g f c;t", "a=one", STOPS},
+    /* LZ4 has no end */
+    {"4 f a one;t|4 f b two;t", "a=one b=two", ""},
+    {"4 f a one;t|z 4|r f b two;t", "a=one b=two", ""},
+    {"4 f a one;t|r f b two;t", "a=one", STOPS},
+    {"4 f a one;t|g f b two;t", "a=one", STOPS},
+    /* what is none */
+    {"j hello, world", "", "!image-unsupported"},
+    {"z 100", "", "!image-unsupported"},
+    {"j 070707000000", "", "!image-unsupported"},
+    {"g", "", "!image-unsupported"},
+    {"r f a one;t|j 070701zzzz", "", "!image-truncated"},
+};
+
+static void members_merge(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        holds(&members[i]);
+}
+
+static void segments_follow(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof segments / sizeof *segments; i++)
+        holds(&segments[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(members_merge),
+        cmocka_unit_test(segments_follow),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
