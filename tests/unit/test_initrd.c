@@ -364,11 +364,210 @@ static void segments_follow(void **state)
         holds(&segments[i]);
 }
 
+/* --- patches -----------------------------------------------------------------------------------*/
+
+/* "f PATH [DATA]", "l PATH TARGET", "c PATH MAJOR MINOR", "d PATH", "- PATH". */
+static struct kl_patch *patch_of(struct kl_diags *d, const char *text)
+{
+    struct kl_patch *p = kl_patch_new(d);
+    char *copy = strdup(text), *save = NULL;
+    for (char *one = strtok_r(copy, ";", &save); one; one = strtok_r(NULL, ";", &save)) {
+        char kind = 0, path[300] = "", x[64] = "", y[64] = "";
+        sscanf(one, " %c %299s %63s %63s", &kind, path, x, y);
+        struct kl_change c = {.path = path, .mode = -1, .uid = -1, .gid = -1, .mtime = -1};
+        struct kl_rope *content KL_ROPE_SCOPE = kl_rope_new();
+        kl_rope_add_bytes(content, x, strlen(x));
+        c.kind = kind == 'l'   ? KL_NODE_SYMLINK
+                 : kind == 'd' ? KL_NODE_DIR
+                 : kind == 'c' ? KL_NODE_CHAR
+                               : KL_NODE_FILE;
+        c.remove = kind == '-';
+        c.content = c.kind == KL_NODE_FILE && !c.remove ? content : NULL;
+        c.target = kind == 'l' ? x : NULL;
+        c.major = kind == 'c' ? (uint32_t)atoi(x) : 0;
+        c.minor = kind == 'c' ? (uint32_t)atoi(y) : 0;
+        assert_true(kl_patch_add(p, &c));
+    }
+    free(copy);
+    return p;
+}
+
+static void bytes_of(struct kl_buf *b, const struct kl_rope *r)
+{
+    size_t n = (size_t)kl_rope_len(r);
+    char *bytes = malloc(n + 1);
+    assert_int_equal(kl_rope_read(r, 0, bytes, n), n);
+    kl_buf_clear(b);
+    kl_buf_addn(b, bytes, n);
+    free(bytes);
+}
+
+/* The image's tree after a patch; its bytes replace `image`. Codes of errors when there is none. */
+static void patch_it(struct kl_buf *image, const char *patch, struct kl_buf *tree, bool overlay)
+{
+    struct opened o, after;
+    open_bytes(&o, image->s, image->len);
+    assert_non_null(o.initrd);
+    struct kl_patch *p = patch_of(o.d, patch);
+    struct kl_rope *out = overlay ? kl_initrd_overlay(o.initrd, p) : kl_initrd_patch(o.initrd, p);
+    kl_buf_clear(tree);
+    if (out && overlay) { /* as a loader would */
+        while (image->len % 4)
+            kl_buf_addc(image, '\0');
+        struct kl_buf more KL_BUF_SCOPE = {0};
+        bytes_of(&more, out);
+        kl_buf_addn(image, more.s, more.len);
+    } else if (out) {
+        bytes_of(image, out);
+    }
+    if (out) {
+        open_bytes(&after, image->s, image->len);
+        assert_non_null(after.initrd);
+        print_tree(tree, after.initrd);
+        if (kl_diags_count(after.d, KL_NOTE))
+            kl_buf_addc(tree, ' ');
+        print_codes(tree, after.d);
+        close_it(&after);
+    } else {
+        print_codes(tree, o.d);
+    }
+    kl_rope_drop(out);
+    kl_patch_free(p);
+    close_it(&o);
+}
+
+static const struct change {
+    const char *image, *patch, *tree;
+} changes[] = {
+    {"g d etc;f etc/a one;t", "f etc/a two;f etc/b three", "etc/ etc/a=two etc/b=three"},
+    {"g d etc;t", "f x/y/z one;l l x", "etc/ l>x x/ x/y/ x/y/z=one"},
+    {"r f a one;t", "f a two", "a=two"},
+    {"x f a one;t|z 3", "f a two", "a=two"},
+    {"r f a one", "f a two", "a=two"},
+    /* nothing to do */
+    {"r f a one;t", "f a one", "a=one"},
+    {"r f a one;t", "", "a=one"},
+    /* through a link, and over one */
+    {"g d usr;d usr/lib;l lib usr/lib;t", "f lib/x one", "lib>usr/lib usr/ usr/lib/ usr/lib/x=one"},
+    {"g d usr;d usr/lib;l lib usr/lib;t", "f lib/s/x one",
+        "lib>usr/lib usr/ usr/lib/ usr/lib/s/ usr/lib/s/x=one"},
+    {"g f a one;l b a;t", "f b two", "a=one b=two"},
+    {"g f a one;t", "l a b", "a>b"},
+    {"g l a b;t", "l a c", "a>c"},
+    {"g p a;t", "f a one", "a=one"},
+    /* one name of several */
+    {"g h a 1;h b 1;h c 1 one;t", "f b two", "a=onex2 b=two c=onex2"},
+    {"g h a 1;h b 1 one;t", "f b two;f a three", "a=three b=two"},
+    {"g h a 1;h b 1 one;t", "l b x", "a=one b>x"},
+    {"g h a 1;h b 1 one", "f b two;f c three", "a=one b=two c=three initrd-no-trailer"},
+    {"g c a 1 3;t", "c a 1 5", "a(1,5)"},
+    {"g c a 1 3;t", "c a 1 3", "a(1,3)"},
+    /* behind LZ4 */
+    {"4 f a one;t", "f a two;f b three", "a=two b=three"},
+    {"4 f a one;t|z 1", "f a two", "a=two"},
+    {"4 f a one;t|z 3", "f a two", "a=two"},
+    {"4 f a one;t|z 4", "f a two", "a=two"},
+    {"4 f a one;t|z 9", "f a two", "a=two"},
+    {"4 f a one;t|4 h a 1;h b 1 two;t", "f a three", "a=three b=two"},
+    /* what cannot be */
+    {"g d a;t", "f a one", "!image-cannot"},
+    {"g f a one;t", "d a", "!image-cannot"},
+    {"g f a one;t", "- a", "!image-cannot"},
+    {"g f a one;t", "f TRAILER!!! one", "!image-cannot"},
+    {"X f a one;t", "f a two", STOPS " !image-unsupported"},
+    {"r f a one;t|j junk", "f a two", STOPS " !image-unsupported"},
+};
+
+static void is_patched(const struct change *c, bool overlay)
+{
+    struct kl_buf bytes KL_BUF_SCOPE = {0}, tree KL_BUF_SCOPE = {0}, was KL_BUF_SCOPE = {0};
+    image(&bytes, c->image);
+    kl_buf_addn(&was, bytes.s, bytes.len);
+    patch_it(&bytes, c->patch, &tree, overlay);
+    if (!kl_streq(kl_buf_text(&tree), c->tree))
+        fail_msg("%s\n  and %s%s\n  gives %s\n  and not %s", c->image, c->patch,
+            overlay ? " (overlay)" : "", kl_buf_text(&tree), c->tree);
+    assert_true(bytes.len >= was.len);
+    assert_memory_equal(bytes.s, was.s, was.len); /* no byte of it is touched */
+    if (overlay || strchr(c->tree, '!'))
+        return;
+    size_t len = bytes.len; /* the same once more is nothing; another one lies on top */
+    patch_it(&bytes, c->patch, &tree, false);
+    assert_int_equal(bytes.len, len);
+    assert_string_equal(kl_buf_text(&tree), c->tree);
+    patch_it(&bytes, "f zz/again yes", &tree, false);
+    assert_non_null(strstr(kl_buf_text(&tree), " zz/ zz/again=yes"));
+    const char *warnings = strstr(c->tree, " initrd-");
+    size_t nodes = warnings ? (size_t)(warnings - c->tree) : strlen(c->tree);
+    assert_memory_equal(kl_buf_text(&tree), c->tree, nodes);
+}
+
+static void patches_apply(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
+        is_patched(&changes[i], false);
+}
+
+static void overlays_apply(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
+        if (!strchr(changes[i].tree, '!') && !strstr(changes[i].image, "h a 1;h b 1 one|"))
+            is_patched(&changes[i], true);
+}
+
+/* --- damage ------------------------------------------------------------------------------------*/
+
+static size_t told(const char *bytes, size_t n)
+{
+    struct opened o;
+    open_bytes(&o, bytes, n);
+    size_t all = kl_diags_count(o.d, KL_WARNING);
+    assert_true(o.initrd || kl_diags_count(o.d, KL_ERROR));
+    close_it(&o);
+    return all;
+}
+
+/* An image that ends early says so, but where it ends between two segments. */
+static void cut_images_are_told(void **state)
+{
+    (void)state;
+    static const char *const images[] = {"r d etc;f etc/a onetwothree;l b etc/a;t",
+        "g d etc;f etc/a onetwothree;l b etc/a;t", "x d etc;f etc/a onetwothree;t",
+        "4 d etc;f etc/a onetwothree;t", "rk;f a one;t"};
+    for (size_t i = 0; i < sizeof images / sizeof *images; i++) {
+        struct kl_buf b KL_BUF_SCOPE = {0};
+        image(&b, images[i]);
+        assert_int_equal(told(b.s, b.len), 0);
+        size_t whole = *images[i] == 'r' ? 3 : 0; /* the trailer's padding is not missed */
+        for (size_t n = 0; n + whole < b.len; n++)
+            if (!told(b.s, n))
+                fail_msg("%s: cut to %zu of %zu bytes, and nothing is said", images[i], n, b.len);
+    }
+}
+
+static void flipped_bits_do_no_harm(void **state)
+{
+    (void)state;
+    struct kl_buf b KL_BUF_SCOPE = {0};
+    image(&b, "r d etc;f etc/a one;h b 1;h c 1 two;t|g d etc;f etc/a two;t|4 f x;t|z 4|x f y;t");
+    for (size_t i = 0; i < b.len * 8; i += 3) {
+        b.s[i / 8] ^= (char)(1 << i % 8);
+        told(b.s, b.len);
+        b.s[i / 8] ^= (char)(1 << i % 8);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(members_merge),
         cmocka_unit_test(segments_follow),
+        cmocka_unit_test(patches_apply),
+        cmocka_unit_test(overlays_apply),
+        cmocka_unit_test(cut_images_are_told),
+        cmocka_unit_test(flipped_bits_do_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
