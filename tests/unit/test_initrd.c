@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 
+#include <fcntl.h>
 #include <lz4.h>
 #include <lzma.h>
 #include <setjmp.h>
@@ -559,6 +560,210 @@ static void flipped_bits_do_no_harm(void **state)
     }
 }
 
+/* --- listings that are kept --------------------------------------------------------------------*/
+
+struct kept {
+    char dir[40], image[60], cache[60], file[200];
+    struct kl_initrd_options options;
+    unsigned unpacked; /* how often something was */
+};
+
+static void count(void *arg, uint64_t done, uint64_t of)
+{
+    (void)done, (void)of;
+    ++*(unsigned *)arg;
+}
+
+static void write_file(const char *path, const char *bytes, size_t n)
+{
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_int_equal(fwrite(bytes, 1, n, f), n);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* The tree and what was told, with the cache; `k->unpacked` says whether the image was scanned. */
+static void open_kept(struct kept *k, struct kl_buf *tree)
+{
+    struct opened o;
+    o.a = kl_arena_new();
+    o.d = kl_diags_new();
+    o.log = (struct kl_fault_log){.d = o.d, .image = "initrd.img"};
+    o.rope = kl_rope_of_fd(open(k->image, O_RDONLY));
+    k->unpacked = 0;
+    o.initrd = kl_initrd_open(o.a, o.rope, &o.log, &k->options);
+    assert_non_null(o.initrd);
+    kl_buf_clear(tree);
+    print_tree(tree, o.initrd);
+    print_codes(tree, o.d);
+    for (size_t i = 0; i < kl_initrd_segments(o.initrd); i++) {
+        const struct kl_segment *s = kl_initrd_segment(o.initrd, i);
+        kl_buf_addf(tree, " %s %llu-%llu %llu %zu%s%s", kl_codec_name[s->codec],
+            (unsigned long long)s->start, (unsigned long long)s->end,
+            (unsigned long long)s->unpacked, s->entries, s->early ? " early" : "",
+            s->refused ? s->refused : "");
+    }
+    close_it(&o);
+}
+
+static void keep_in(struct kept *k, const char *words)
+{
+    struct kl_buf b KL_BUF_SCOPE = {0};
+    struct stat st;
+    /* In memory where there is any: hundreds of renames each wait for a disk. */
+    *k = (struct kept){0};
+    snprintf(k->dir, sizeof k->dir, "%s/kl-initrd-XXXXXX",
+        access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    assert_non_null(mkdtemp(k->dir));
+    snprintf(k->image, sizeof k->image, "%s/image", k->dir);
+    snprintf(k->cache, sizeof k->cache, "%s/a/b", k->dir);
+    k->options = (struct kl_initrd_options){
+        .cache = k->cache, .progress = count, .progress_arg = &k->unpacked};
+    image(&b, words);
+    write_file(k->image, b.s, b.len);
+    assert_int_equal(stat(k->image, &st), 0);
+    snprintf(k->file, sizeof k->file, "%s/initrd-%llx-%llx", k->cache,
+        (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+}
+
+static void forget(struct kept *k)
+{
+    char command[100];
+    snprintf(command, sizeof command, "rm -rf %s", k->dir);
+    assert_int_equal(system(command), 0);
+}
+
+static const char sample[] = "r d kernel;d kernel/x86;d kernel/x86/microcode;"
+                             "f kernel/x86/microcode/x m;t|"
+                             "g d etc;f etc/a one;l b etc;h c 1 two;h d 1;f no/x y;c null 1 3;t|"
+                             "z 3|g f etc/a two;t|j junk";
+
+static void listings_are_kept(void **state)
+{
+    (void)state;
+    struct kept k;
+    struct stat st;
+    struct kl_buf first KL_BUF_SCOPE = {0}, again KL_BUF_SCOPE = {0};
+    keep_in(&k, sample);
+    open_kept(&k, &first);
+    assert_true(k.unpacked > 0);
+    assert_int_equal(stat(k.cache, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0700);
+    assert_int_equal(stat(k.file, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    open_kept(&k, &again);
+    assert_int_equal(k.unpacked, 0);
+    assert_string_equal(first.s, again.s);
+
+    struct timespec times[2] = {{.tv_sec = 5}, {.tv_sec = 5}}; /* another image under that name */
+    assert_int_equal(utimensat(AT_FDCWD, k.image, times, 0), 0);
+    open_kept(&k, &again);
+    assert_true(k.unpacked > 0);
+    assert_string_equal(first.s, again.s);
+
+    assert_int_equal(chmod(k.cache, 0777), 0); /* anyone's */
+    open_kept(&k, &again);
+    assert_true(k.unpacked > 0);
+    assert_int_equal(chmod(k.cache, 0700), 0);
+    open_kept(&k, &again);
+    assert_int_equal(k.unpacked, 0);
+    if (geteuid() == 0) {
+        assert_int_equal(chown(k.file, 1, 1), 0); /* another's */
+        open_kept(&k, &again);
+        assert_true(k.unpacked > 0);
+        assert_string_equal(first.s, again.s);
+    }
+    forget(&k);
+}
+
+static void damaged_listings_are_ignored(void **state)
+{
+    (void)state;
+    struct kept k;
+    struct kl_buf first KL_BUF_SCOPE = {0}, again KL_BUF_SCOPE = {0};
+    size_t n;
+    keep_in(&k, "g f a one;t");
+    open_kept(&k, &first);
+    char *good = kl_read_file(k.file, 1 << 20, &n);
+    assert_non_null(good);
+    for (size_t i = 0; i <= n; i++) { /* each byte flipped; then cut by one */
+        if (i < n)
+            good[i] ^= 1;
+        write_file(k.file, good, i < n ? n : n - 1);
+        if (i < n)
+            good[i] ^= 1;
+        open_kept(&k, &again);
+        assert_true(k.unpacked > 0);
+        assert_string_equal(first.s, again.s);
+    }
+    free(good);
+    forget(&k);
+}
+
+static bool read_any(void *arg, struct kl_fs *fs, struct kl_node *n)
+{
+    char piece[64];
+    (void)arg;
+    if (n->kind == KL_NODE_FILE)
+        kl_fs_read(fs, n, 0, piece, n->size < sizeof piece ? (size_t)n->size : sizeof piece);
+    return true;
+}
+
+/* Sound by its checksum, and wrong: whatever it says, nothing is read outside of anything. */
+static void forged_listings_do_no_harm(void **state)
+{
+    (void)state;
+    static const unsigned char values[] = {0x01, 0x80, 0xff};
+    struct kept k;
+    struct kl_buf tree KL_BUF_SCOPE = {0};
+    size_t n;
+    keep_in(&k, sample);
+    open_kept(&k, &tree);
+    char *bytes = kl_read_file(k.file, 1 << 20, &n);
+    assert_non_null(bytes);
+    for (size_t i = 0; i < 3 * (n - 8); i++) {
+        char was = bytes[i / 3];
+        bytes[i / 3] = (char)(was ^ values[i % 3]);
+        kl_put64(bytes + n - 8, lzma_crc64((unsigned char *)bytes, n - 8, 0));
+        write_file(k.file, bytes, n);
+        bytes[i / 3] = was;
+        struct opened o = {.a = kl_arena_new(), .d = kl_diags_new()};
+        o.log = (struct kl_fault_log){.d = o.d, .image = "initrd.img"};
+        o.rope = kl_rope_of_fd(open(k.image, O_RDONLY));
+        o.initrd = kl_initrd_open(o.a, o.rope, &o.log, &k.options);
+        if (o.initrd)
+            kl_fs_walk(kl_initrd_fs(o.initrd), kl_initrd_fs(o.initrd)->root, read_any, NULL);
+        close_it(&o);
+    }
+    free(bytes);
+    forget(&k);
+}
+
+static void old_listings_go(void **state)
+{
+    (void)state;
+    struct kept k;
+    struct kl_buf tree KL_BUF_SCOPE = {0};
+    keep_in(&k, "g f a one;t");
+    open_kept(&k, &tree);
+    assert_int_equal(unlink(k.file), 0);
+    for (int i = 0; i < 80; i++) {
+        char name[100];
+        struct timespec times[2] = {{.tv_sec = 1000 + i}, {.tv_sec = 1000 + i}};
+        snprintf(name, sizeof name, "%s/initrd-f-%d", k.cache, i);
+        write_file(name, "old", 3);
+        assert_int_equal(utimensat(AT_FDCWD, name, times, 0), 0);
+    }
+    open_kept(&k, &tree);
+    for (int i = 0; i < 80; i++) {
+        char name[100];
+        snprintf(name, sizeof name, "%s/initrd-f-%d", k.cache, i);
+        assert_int_equal(access(name, F_OK) == 0, i >= 80 + 1 - 64);
+    }
+    assert_int_equal(access(k.file, F_OK), 0);
+    forget(&k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -568,6 +773,10 @@ int main(void)
         cmocka_unit_test(overlays_apply),
         cmocka_unit_test(cut_images_are_told),
         cmocka_unit_test(flipped_bits_do_no_harm),
+        cmocka_unit_test(listings_are_kept),
+        cmocka_unit_test(damaged_listings_are_ignored),
+        cmocka_unit_test(forged_listings_do_no_harm),
+        cmocka_unit_test(old_listings_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
