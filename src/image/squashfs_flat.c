@@ -218,7 +218,7 @@ static void know(struct known *k, const struct kl_xattr *x, size_t n, uint32_t i
 static bool know_set_of(struct flat *f, struct kl_node *n)
 {
     const struct kl_squashfs_inode *own = kl_squashfs_own(n);
-    if (own->xattr == KL_SQUASHFS_NO_INDEX)
+    if (!own || own->xattr == KL_SQUASHFS_NO_INDEX) /* it is being made, or has none */
         return true;
     if (!kl_fs_xattrs(f->fs, n))
         return false;
