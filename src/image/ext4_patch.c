@@ -57,6 +57,7 @@ struct check {
     struct kl_ext4 *e;
     struct kl_fs *fs;
     unsigned char *gone_over; /* a bit for each inode */
+    uint16_t *names_gone;     /* of each inode, how many names */
     uint64_t blocks, inodes;  /* needed */
     uint64_t freed, freed_inodes;
     uint64_t names; /* bytes of new names in directories */
@@ -120,28 +121,30 @@ static bool check_parent(struct check *c, struct kl_node *dir)
     return !(kl_ext4_flags(&i) & KL_EXT4_INDEX_FL) || check_index(c, dir, &i);
 }
 
-/* What gives its blocks back. A file with other names keeps them. */
+/* Only a regular file, a directory and a long symbolic link have blocks. */
+static bool has_map(const struct kl_node *n, const struct kl_ext4_inode *i)
+{
+    return n->kind == KL_NODE_FILE || n->kind == KL_NODE_DIR ||
+           (n->kind == KL_NODE_SYMLINK &&
+               (n->size >= KL_EXT4_IBLOCK_LEN || kl_ext4_flags(i) & KL_EXT4_EXTENTS_FL));
+}
+
+/* What gives its blocks back: once the last of its names is gone. */
 static bool check_old(struct check *c, const struct kl_step *s)
 {
-    struct kl_ext4_inode i;
-    uint64_t blocks;
+    struct kl_ext4_inode i = {0};
+    uint64_t blocks = 0;
     if (s->kind == KL_NODE_DIR && !s->remove)
         return true;
-    if (seen(c, s->old->handle))
+    uint16_t *gone = &c->names_gone[s->old->handle];
+    *gone += *gone < UINT16_MAX;
+    if (s->old->kind != KL_NODE_DIR && *gone != s->old->nlink)
         return true;
-    if (!kl_ext4_inode(c->e, s->old->handle, &i))
+    if (!kl_ext4_inode(c->e, s->old->handle, &i) ||
+        (has_map(s->old, &i) && !kl_ext4_check_map(c->e, &i, &blocks)))
         return false;
-    bool mapped = s->old->kind == KL_NODE_FILE || s->old->kind == KL_NODE_DIR ||
-                  (s->old->kind == KL_NODE_SYMLINK && (s->old->size >= KL_EXT4_IBLOCK_LEN ||
-                                                          kl_ext4_flags(&i) & KL_EXT4_EXTENTS_FL));
-    if (!mapped)
-        blocks = 0;
-    else if (!kl_ext4_check_map(c->e, &i, &blocks))
-        return false;
-    if (s->old->kind == KL_NODE_DIR || s->old->nlink == 1) {
-        c->freed += blocks;
-        c->freed_inodes++;
-    }
+    c->freed += blocks;
+    c->freed_inodes++;
     return true;
 }
 
@@ -242,9 +245,11 @@ static bool check_steps(struct kl_fs *fs, const struct kl_steps *steps)
     struct check c = {.e = kl_ext4_of(fs), .fs = fs};
     bool ok = true;
     c.gone_over = kl_xmalloc((size_t)c.e->inodes / 8 + 1);
+    c.names_gone = kl_xmalloc(((size_t)c.e->inodes + 1) * sizeof *c.names_gone);
     for (size_t n = 0; ok && n < steps->n; n++)
         ok = check_step(&c, &steps->step[n]);
     free(c.gone_over);
+    free(c.names_gone);
     return ok && room(&c);
 }
 
