@@ -112,10 +112,12 @@ void kl_diag_edit(struct kl_diags *d, struct kl_diag *one, struct kl_place at, c
 }
 
 void kl_diags_keep(
-    struct kl_diags *d, bool (*keep)(void *arg, const struct kl_diag *one), void *arg)
+    struct kl_diags *d, size_t from, bool (*keep)(void *arg, const struct kl_diag *one), void *arg)
 {
-    size_t n = 0;
-    for (size_t k = 0; k < d->n; k++)
+    size_t n = from;
+    if (from >= d->n)
+        return;
+    for (size_t k = from; k < d->n; k++)
         if (keep(arg, d->list[k]))
             d->list[n++] = d->list[k];
     d->n = n;
@@ -124,6 +126,8 @@ void kl_diags_keep(
 size_t kl_diags_count(const struct kl_diags *d, enum kl_severity at_least)
 {
     size_t n = 0;
+    if (at_least == KL_NOTE)
+        return d->n;
     for (size_t i = 0; i < d->n; i++)
         n += d->list[i]->severity >= at_least;
     return n;

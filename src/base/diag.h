@@ -59,6 +59,7 @@ struct kl_diag {
     size_t neffects;
     struct kl_edit *edits; /* the mend, where it is certain: all of them together, or none */
     size_t nedits;
+    bool folded; /* another one says it too: it is about to be taken out */
 };
 
 struct kl_diags; /* a growing list, with the sources it points into */
@@ -94,9 +95,9 @@ const char *kl_diag_text(struct kl_diags *d, const char *fmt, ...)
 
 size_t kl_diags_count(const struct kl_diags *d, enum kl_severity at_least);
 const struct kl_diag *kl_diags_at(const struct kl_diags *d, size_t i); /* NULL past the end */
-/* Takes out those for which `keep` says false. */
+/* Takes out those from `from` on for which `keep` says false. */
 void kl_diags_keep(
-    struct kl_diags *d, bool (*keep)(void *arg, const struct kl_diag *one), void *arg);
+    struct kl_diags *d, size_t from, bool (*keep)(void *arg, const struct kl_diag *one), void *arg);
 /* The text of a source, NUL-terminated, or NULL when it is not known. */
 const char *kl_diags_text(const struct kl_diags *d, const char *file, size_t *len);
 /* A line of a source without its end, in that text; NULL where there is none. */

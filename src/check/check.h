@@ -81,8 +81,9 @@ void kl_fixes_patch(struct kl_fixes *f, FILE *out);
  * kept). Refuses a file that changed since it was read. Returns how many files were changed; what
  * went wrong is in `d`. */
 size_t kl_fixes_write(struct kl_fixes *f, struct kl_diags *d);
-size_t kl_fixes_count(const struct kl_fixes *f);   /* findings that are mended */
-size_t kl_fixes_skipped(const struct kl_fixes *f); /* and those that have edits, and are not */
+size_t kl_fixes_count(const struct kl_fixes *f);    /* findings that are mended */
+size_t kl_fixes_skipped(const struct kl_fixes *f);  /* and those that have edits, and are not */
+size_t kl_fixes_homeless(const struct kl_fixes *f); /* of those: in a text that is no file */
 
 /* --- output (report.c) -------------------------------------------------------------------------*/
 

@@ -13,7 +13,7 @@ struct kl_fixes {
     struct kl_names names;
     struct kl_fix_file **files;
     size_t nfiles, seq, round; /* round: which kl_fixes_add() it is */
-    size_t accepted, skipped;
+    size_t accepted, skipped, homeless;
 };
 
 struct kl_fixes *kl_fixes_new(void)
@@ -177,6 +177,14 @@ static void take_back(struct kl_fixes *f, const struct kl_diags *d, const struct
     }
 }
 
+static bool is_homeless(const struct kl_diag *one)
+{
+    for (size_t k = 0; k < one->nedits; k++)
+        if (!kl_is_file(one->edits[k].at.file))
+            return true;
+    return false;
+}
+
 /* All edits of a finding, or none. */
 static bool take(
     struct kl_fixes *f, const struct kl_diags *d, const struct kl_diag *one, bool *is_new)
@@ -208,10 +216,12 @@ void kl_fixes_add(struct kl_fixes *f, const struct kl_diags *d)
         bool is_new = false;
         if (!one->nedits)
             continue;
-        if (!take(f, d, one, &is_new))
-            f->skipped++;
-        else
+        if (take(f, d, one, &is_new)) {
             f->accepted += is_new;
+        } else {
+            f->skipped++;
+            f->homeless += is_homeless(one);
+        }
     }
 }
 
@@ -223,6 +233,11 @@ size_t kl_fixes_count(const struct kl_fixes *f)
 size_t kl_fixes_skipped(const struct kl_fixes *f)
 {
     return f->skipped;
+}
+
+size_t kl_fixes_homeless(const struct kl_fixes *f)
+{
+    return f->homeless;
 }
 
 /* --- what becomes of them ----------------------------------------------------------------------*/

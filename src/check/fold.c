@@ -27,26 +27,18 @@ static const char *without_text(const char *message)
     return colon && (size_t)(colon - message) + 1 == strcspn(message, " ") ? colon + 2 : message;
 }
 
-struct folding {
-    const struct kl_diag *gone[64];
-    size_t n;
-};
-
 static bool stays(void *arg, const struct kl_diag *one)
 {
-    const struct folding *f = arg;
-    for (size_t k = 0; k < f->n; k++)
-        if (f->gone[k] == one)
-            return false;
-    return true;
+    (void)arg;
+    return !one->folded;
 }
 
 void kl_fold(struct kl_diags *d, size_t from, const struct kl_case_marks *marks)
 {
-    struct folding f = {.n = 0};
+    bool any = false;
     if (marks->initrd > from)
         from = marks->initrd;
-    for (size_t k = from; k < marks->end && f.n < sizeof f.gone / sizeof *f.gone; k++) {
+    for (size_t k = from; k < marks->end; k++) {
         struct kl_diag *said = (struct kl_diag *)kl_diags_at(d, k);
         said->message = without_text(said->message);
         struct kl_diag *rule = NULL;
@@ -61,8 +53,8 @@ void kl_fold(struct kl_diags *d, size_t from, const struct kl_case_marks *marks)
             kl_diag_effect(d, rule, "%s: %s", stage_of(k, marks), said->message);
         if (kl_streq(rule->code, "no-address") && said->hint)
             rule->hint = said->hint; /* the mend of the cause */
-        f.gone[f.n++] = said;
+        any = said->folded = true;
     }
-    if (f.n)
-        kl_diags_keep(d, stays, &f);
+    if (any)
+        kl_diags_keep(d, from, stays, NULL);
 }

@@ -136,7 +136,7 @@ static void say(struct kl_report *r, const struct kl_diags *d, const struct kl_d
     }
     r->n++;
     r->of[one->severity]++;
-    r->mendable += one->nedits > 0;
+    r->mendable += one->nedits && kl_is_file(one->edits[0].at.file);
 }
 
 void kl_report_add(struct kl_report *r, struct kl_diags *d)

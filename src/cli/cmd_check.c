@@ -53,7 +53,7 @@ struct job {
     const char *explain;
     struct kl_report *report;
     struct kl_fixes *fixes;
-    size_t grave, mended; /* findings that are more than notes; those of them with a mend */
+    size_t grave, mendable; /* findings that are more than notes; those of them with a mend */
     bool progress;
 };
 
@@ -206,11 +206,11 @@ static void found(void *arg, struct kl_diags *d)
 {
     struct job *j = arg;
     const struct kl_diag *one;
-    kl_diags_keep(d, grave_enough, j);
+    kl_diags_keep(d, 0, grave_enough, j);
     for (size_t k = 0; (one = kl_diags_at(d, k)); k++)
         if (one->severity > KL_NOTE) {
             j->grave++;
-            j->mended += one->nedits > 0;
+            j->mendable += one->nedits > 0;
         }
     if (j->fixes)
         kl_fixes_add(j->fixes, d);
@@ -259,10 +259,25 @@ static struct kl_fleet *inventory(struct job *j, const struct kl_host ***hosts)
     return out;
 }
 
+/* Why what has a mend is not mended. */
+static void say_skipped(const struct kl_fixes *f)
+{
+    size_t homeless = kl_fixes_homeless(f), others = kl_fixes_skipped(f) - homeless;
+    if (homeless)
+        fprintf(stderr,
+            "kickline check: %zu mend%s not made: a --cmdline is no file; change it "
+            "yourself\n",
+            homeless, homeless == 1 ? " is" : "s are");
+    if (others)
+        fprintf(stderr, "kickline check: %zu mend%s not made: %s with others; run it again\n",
+            others, others == 1 ? " is" : "s are", others == 1 ? "it overlaps" : "they overlap");
+}
+
 /* What was mended; the exit code of the whole. */
 static int mend(struct job *j)
 {
     struct kl_diags *d KL_DIAGS_SCOPE = kl_diags_new();
+    say_skipped(j->fixes);
     if (j->dry_run) {
         kl_fixes_patch(j->fixes, stdout);
         return j->grave ? KL_FINDINGS : KL_FINE;
@@ -273,10 +288,10 @@ static int mend(struct job *j)
         return KL_COULD_NOT_RUN;
     fprintf(stderr, "%zu finding%s mended in %zu file%s", mends, mends == 1 ? "" : "s", files,
         files == 1 ? "" : "s");
-    if (j->grave > j->mended)
+    if (j->grave > j->mendable)
         fputs("; what is left needs a decision that only you can make", stderr);
     fputs(".\n", stderr);
-    return j->grave > j->mended ? KL_FINDINGS : KL_FINE;
+    return j->grave > j->mendable || kl_fixes_skipped(j->fixes) ? KL_FINDINGS : KL_FINE;
 }
 
 static int run(struct job *j)

@@ -100,3 +100,20 @@ def test_the_patch_comes_to_the_same(directory, tmp_path):
     check(mended, "--fix")
     subprocess.run(["patch", "-p1", "-s"], cwd=patched, input=patch, check=True)
     assert tree(patched) == tree(mended)
+
+
+def run(*args):
+    return subprocess.run([KICKLINE, "check", *args], capture_output=True, text=True, check=False,
+                          env={**os.environ, "ASAN_OPTIONS": "exitcode=99"})
+
+
+WRONG = "ip=dhcp bond=bond0:enp3s0,enp7s0:mode=mode=6,miimon=100 inst.ks=http://192.0.2.1/ks"
+
+
+def test_a_mend_of_a_bare_line_is_not_made_and_that_is_said():
+    got = run("--fix", "--cmdline", WRONG)
+    assert "mend: write mode=6" in got.stdout
+    assert "can be mended with --fix" not in got.stdout
+    assert got.returncode == 1, got.stderr
+    assert "0 findings mended in 0 files" in got.stderr
+    assert "a --cmdline is no file; change it yourself" in got.stderr

@@ -119,6 +119,7 @@ static void other_texts(void **state)
     }
     assert_int_equal(kl_fixes_count(f), 2);
     assert_int_equal(kl_fixes_skipped(f), 7);
+    assert_int_equal(kl_fixes_homeless(f), 3);
     struct kl_buf b KL_BUF_SCOPE = {0};
     assert_true(kl_fix_text(f, "f", &b));
     assert_string_equal(b.s, "xxe\n");

@@ -125,7 +125,7 @@ static void json_for_programs(void **state)
                          &warnings, "notes", &notes, "mendable", &mendable),
         0);
     assert_true(files == 3 && installs == 1 && errors == 1 && warnings == 1 && notes == 3);
-    assert_int_equal(mendable, 3);
+    assert_int_equal(mendable, 2); /* the third is of a bare line */
     json_decref(o);
     free(out);
 }
