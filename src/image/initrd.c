@@ -38,17 +38,21 @@ static bool unpacks_to_newc(const struct kl_reader *r, enum kl_codec codec)
 
 bool kl_is_initrd(const struct kl_reader *r)
 {
-    unsigned char head[6];
+    unsigned char head[512 + 6] = {0};
     struct kl_diags *d KL_DIAGS_SCOPE = kl_diags_new();
     struct kl_fault_log quiet = {.d = d, .image = ""};
     struct kl_reader own = *r;
+    size_t n = own.len < sizeof head ? (size_t)own.len : sizeof head, zeros = 0;
     own.log = &quiet;
-    bool is = false;
-    if (own.len >= sizeof head && own.read(&own, 0, head, sizeof head)) {
-        enum kl_codec codec = kl_codec_of(head, sizeof head);
-        is = codec == KL_CODEC_NONE ? is_newc(head) : unpacks_to_newc(&own, codec);
-    }
-    return is;
+    if (n < 6 || !own.read(&own, 0, head, n))
+        return false;
+    /* An archive that goes behind LZ4 brings four zero bytes along (initrd_patch.c). */
+    while (zeros < n && !head[zeros])
+        zeros++;
+    if (zeros)
+        return zeros % 4 == 0 && zeros + 6 <= n && is_newc(head + zeros);
+    enum kl_codec codec = kl_codec_of(head, n);
+    return codec == KL_CODEC_NONE ? is_newc(head) : unpacks_to_newc(&own, codec);
 }
 
 /* --- reading -----------------------------------------------------------------------------------*/
@@ -220,7 +224,9 @@ static void tell_traps(struct kl_initrd *i)
     for (size_t k = 0; k < l->nsegments; k++)
         if (l->segments[k].refused)
             kl_image_warning(i->log, KL_INITRD_STOPS, l->segments[k].start,
-                "pack it as the kernel takes it: gzip, xz --check=crc32, or not at all",
+                l->segments[k].codec == KL_CODEC_NONE
+                    ? NULL
+                    : "pack it as the kernel takes it: gzip -n, or xz --check=crc32",
                 "the kernel stops at segment %zu and loses what is left: %s", k + 1,
                 l->segments[k].refused);
 }

@@ -518,6 +518,79 @@ static void overlays_apply(void **state)
             is_patched(&changes[i], true);
 }
 
+/* --- reading -----------------------------------------------------------------------------------*/
+
+static unsigned next(unsigned *seed)
+{
+    return (*seed = *seed * 1103515245 + 12345) >> 8;
+}
+
+/* Three files in three segments, each unlike the next; read to and fro, by pieces, long enough for
+ * the packed ones to be unpacked to a file. */
+static void any_piece_is_that_of_the_whole(void **state)
+{
+    (void)state;
+    enum { FILE_BYTES = 150001, FILES = 3 };
+    static char want[FILES][FILE_BYTES + 1], got[FILE_BYTES];
+    static const char *const names[FILES] = {"a", "b", "c"};
+    unsigned seed = 1;
+    struct kl_buf b KL_BUF_SCOPE = {0};
+    for (int i = 0; i < FILES; i++) {
+        struct kl_buf in KL_BUF_SCOPE = {0};
+        struct words w = {0};
+        for (size_t k = 0; k < FILE_BYTES; k++)
+            want[i][k] = (char)('A' + next(&seed) % 7);
+        member(&in, &w, names[i], S_IFREG | 0644, 1, 0, 0, 0, want[i]);
+        member(&in, &w, "TRAILER!!!", 0, 1, 0, 0, 0, "");
+        if (i == 0)
+            kl_buf_addn(&b, in.s, in.len);
+        else if (i == 1)
+            gzip(&b, &in);
+        else
+            xz(&b, &in, LZMA_CHECK_CRC32);
+    }
+    struct opened o;
+    open_bytes(&o, b.s, b.len);
+    assert_non_null(o.initrd);
+    struct kl_fs *fs = kl_initrd_fs(o.initrd);
+    for (int round = 0; round < 300; round++) {
+        int i = (int)(next(&seed) % FILES);
+        size_t at = next(&seed) % FILE_BYTES, n = next(&seed) % (FILE_BYTES - at + 1);
+        struct kl_node *file = kl_fs_at(fs, names[i]);
+        assert_non_null(file);
+        assert_int_equal(kl_initrd_segment_of(o.initrd, file), i);
+        assert_true(kl_fs_read(fs, file, at, got, n));
+        assert_memory_equal(got, want[i] + at, n);
+    }
+    assert_false(kl_fs_read(fs, kl_fs_at(fs, "b"), 1, got, FILE_BYTES));
+    close_it(&o);
+}
+
+static void knows_an_initrd(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *image;
+        bool is;
+    } cases[] = {{"r f a;t", true}, {"g f a;t", true}, {"x f a;t", true}, {"4 f a;t", true},
+        {"X f a;t", true}, {"z 4|r f a;t", true}, {"z 2|r f a;t", false},
+        {"j hsqs....................", false}, {"g", false}, {"z 100", false},
+        {"j 070707...............", false}, {"j 07", false}, {"j ]", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct kl_buf b KL_BUF_SCOPE = {0};
+        struct opened o;
+        image(&b, cases[i].image);
+        open_bytes(&o, b.s, b.len);
+        o.log.told = 0;
+        size_t told_before = kl_diags_count(o.d, KL_NOTE);
+        struct kl_reader r = kl_rope_reader(o.rope, &o.log);
+        if (kl_is_initrd(&r) != cases[i].is)
+            fail_msg("%s: %d", cases[i].image, !cases[i].is);
+        assert_int_equal(kl_diags_count(o.d, KL_NOTE), told_before);
+        close_it(&o);
+    }
+}
+
 /* --- damage ------------------------------------------------------------------------------------*/
 
 static size_t told(const char *bytes, size_t n)
@@ -771,6 +844,8 @@ int main(void)
         cmocka_unit_test(segments_follow),
         cmocka_unit_test(patches_apply),
         cmocka_unit_test(overlays_apply),
+        cmocka_unit_test(any_piece_is_that_of_the_whole),
+        cmocka_unit_test(knows_an_initrd),
         cmocka_unit_test(cut_images_are_told),
         cmocka_unit_test(flipped_bits_do_no_harm),
         cmocka_unit_test(listings_are_kept),
