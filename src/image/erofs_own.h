@@ -80,6 +80,11 @@ struct kl_erofs_inode {
     struct kl_erofs_z *z; /* once it was read from */
 };
 
+/* The hint where a thing cannot be done in the image itself. */
+#define KL_EROFS_INSTEAD                                                                           \
+    "leave this image as it is and change the installer with an updates.img: kickline image "      \
+    "overlay"
+
 /* A table from nids to what is known of them. */
 struct kl_erofs_table {
     struct kl_erofs_place {
@@ -139,8 +144,13 @@ static inline uint64_t kl_erofs_up(uint64_t n, uint64_t to)
 /* erofs_read.c. Small things that lie close together: a window of the image is kept. */
 bool kl_erofs_meta(struct kl_erofs *e, uint64_t at, void *to, size_t n, const char *what);
 struct kl_erofs_inode *kl_erofs_inode(struct kl_erofs *e, uint64_t nid); /* NULL: reported */
+/* The entries of a directory as they stand, but for "." and "..": `at` is the entry's byte of the
+ * directory. False from `each` ends it. */
+typedef bool kl_erofs_entry_fn(void *arg, uint64_t at, const char *name, size_t len, uint64_t nid);
+bool kl_erofs_entries(struct kl_erofs *e, struct kl_node *dir, kl_erofs_entry_fn *each, void *arg);
 /* CRC-32C as EROFS has it: begun with ~0, not inverted at the end. */
 uint32_t kl_erofs_crc(uint32_t crc, const void *bytes, size_t n);
+size_t kl_erofs_summed(const struct kl_erofs *e); /* bytes that the superblock's checksum covers */
 /* erofs_data.c, erofs_z.c. A range within the inode's size. */
 bool kl_erofs_data(struct kl_erofs *e, struct kl_erofs_inode *i, uint64_t at, void *to, size_t n);
 bool kl_erofs_z_data(struct kl_erofs *e, struct kl_erofs_inode *i, uint64_t at, void *to, size_t n);
@@ -151,5 +161,68 @@ bool kl_erofs_prefixes(struct kl_erofs *e, uint64_t start, unsigned n);
 bool kl_erofs_xattrs(struct kl_fs *fs, struct kl_node *n);
 /* The index and the rest of a name; -1 when EROFS has none for it. */
 int kl_erofs_xattr_index(const char *name, const char **rest);
+
+/* --- patching ----------------------------------------------------------------------------------*/
+
+/* Changes to the image's own bytes: few and small, so they are kept as cells of 32 bytes. */
+enum { KL_EROFS_CELL = 32 };
+struct kl_erofs_edits {
+    struct kl_erofs *e;
+    struct kl_arena *a;
+    struct kl_erofs_table cells; /* byte / KL_EROFS_CELL + 1 -> the bytes as they shall be */
+};
+/* erofs_edit.c. The bytes as they are now, and as they shall be; within the image. */
+bool kl_erofs_edit_get(struct kl_erofs_edits *d, uint64_t at, void *to, size_t n);
+bool kl_erofs_edit_put(struct kl_erofs_edits *d, uint64_t at, const void *from, size_t n);
+/* The superblock's checksum, last of all: what it covers may hold inodes, too. */
+bool kl_erofs_edit_sum(struct kl_erofs_edits *d);
+/* The whole image with the changes. */
+struct kl_rope *kl_erofs_edited(const struct kl_erofs_edits *d);
+
+/* erofs_dir.c. A directory as it shall be. */
+struct kl_erofs_entry {
+    const char *name;
+    uint64_t nid;
+    struct kl_erofs_item *item; /* that is new, and its nid counts; else NULL */
+    enum kl_node_kind kind;
+    bool gone;
+};
+struct kl_erofs_dir {
+    struct kl_node *node;       /* that is there; NULL: a new one */
+    struct kl_erofs_item *self; /* of a new one */
+    struct kl_erofs_dir *up;    /* of a new one: what it is made in */
+    struct kl_erofs_entry *entries;
+    size_t n, nold; /* the first, sorted, are those that were there */
+    bool rewritten; /* else entries are only pointed elsewhere */
+    bool removed;
+    int64_t subdirs;           /* how many more */
+    uint64_t size, at;         /* of its entries, once they are counted; where, when not inline */
+    const char *path;          /* of a new one */
+    struct kl_erofs_dir *same; /* another whose path has this one's hash */
+};
+struct kl_erofs_entry *kl_erofs_dir_find(const struct kl_erofs_dir *d, const char *name);
+void kl_erofs_dir_add(struct kl_arena *a, struct kl_erofs_dir *d, const char *name,
+    enum kl_node_kind kind, uint64_t nid, struct kl_erofs_item *item);
+/* Adds "." and "..", sorts, drops what is gone, and counts `size`. */
+void kl_erofs_dir_end(struct kl_arena *a, struct kl_erofs_dir *d, uint32_t block);
+/* The entries as they lie on disk, d->size bytes appended; every item has its nid by then. */
+void kl_erofs_dir_put(const struct kl_erofs_dir *d, uint32_t block, struct kl_buf *out);
+unsigned kl_erofs_type(enum kl_node_kind kind); /* as entries have it */
+uint64_t kl_erofs_dir_nid(const struct kl_erofs_dir *d);
+
+/* A new inode. */
+struct kl_erofs_item {
+    const struct kl_step *step;
+    struct kl_erofs_dir *dir; /* of a directory */
+    uint64_t nid, where, size;
+    uint64_t data; /* byte of the new image; 0: none, or behind the inode: */
+    bool is_inline;
+    size_t xattr_size;
+};
+
+/* What a step gives as attributes, as it lies behind an inode. */
+bool kl_erofs_xattrs_size(
+    struct kl_erofs *e, const struct kl_step *step, size_t *size); /* false: reported */
+void kl_erofs_xattrs_put(const struct kl_step *step, struct kl_buf *out);
 
 #endif

@@ -11,10 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define INSTEAD                                                                                    \
-    "leave this image as it is and change the installer with an updates.img: kickline image "      \
-    "overlay"
-
 /* --- what is known of nids ---------------------------------------------------------------------*/
 
 static size_t slot(const struct kl_erofs_table *t, uint64_t key)
@@ -136,7 +132,7 @@ static struct kl_erofs_inode *read_inode(struct kl_erofs *e, uint64_t nid)
         return NULL;
     unsigned format = kl_le16(b), layout = format >> 1 & 7, words = kl_le16(b + 2);
     if (format >> 4 || layout > KL_EROFS_CHUNKS) {
-        kl_fault(e->log, KL_IMAGE_UNSUPPORTED, i->where, INSTEAD,
+        kl_fault(e->log, KL_IMAGE_UNSUPPORTED, i->where, KL_EROFS_INSTEAD,
             "inode %llu has the format 0x%x, which is not known", (unsigned long long)nid, format);
         return NULL;
     }
@@ -219,8 +215,8 @@ static bool corrupt_dir(struct kl_erofs *e, const struct kl_node *dir, uint64_t 
 
 /* One block: entries of 12 bytes, whose count follows from where the first one's name begins, then
  * the names; the last one ends with the block or with a zero byte (linux/fs/erofs/dir.c). */
-static bool read_dir_block(
-    struct kl_erofs *e, struct kl_node *dir, uint64_t block, const unsigned char *b, size_t size)
+static bool each_in_block(struct kl_erofs *e, struct kl_node *dir, uint64_t block,
+    const unsigned char *b, size_t size, kl_erofs_entry_fn *each, void *arg)
 {
     size_t first = size >= KL_EROFS_DIRENT ? kl_le16(b + 8) : 0;
     if (first < KL_EROFS_DIRENT || first >= size || first % KL_EROFS_DIRENT)
@@ -237,30 +233,47 @@ static bool read_dir_block(
             return corrupt_dir(e, dir, block);
         if ((len == 1 && b[name] == '.') || (len == 2 && b[name] == '.' && b[name + 1] == '.'))
             continue;
-        struct kl_node *n;
-        if (!make_node(e, (const char *)b + name, len, kl_le64(b + at), dir, &n) ||
-            !kl_node_adopt(&e->fs, dir, n))
+        if (!each(arg, (block << e->bits) + at, (const char *)b + name, len, kl_le64(b + at)))
             return false;
     }
     return true;
 }
 
-static bool open_dir(struct kl_fs *fs, struct kl_node *dir)
+bool kl_erofs_entries(struct kl_erofs *e, struct kl_node *dir, kl_erofs_entry_fn *each, void *arg)
 {
-    struct kl_erofs *e = fs->own;
     struct kl_erofs_inode *i = dir->own;
-    if (i->size > e->in.len - e->dir_bytes)
-        return kl_fault(e->log, KL_IMAGE_BOMB, dir->where, NULL,
-            "the directories together are larger than the image");
-    e->dir_bytes += i->size;
     unsigned char *b = kl_xmalloc(e->block);
     bool ok = true;
     for (uint64_t at = 0; ok && at < i->size; at += e->block) {
         size_t n = i->size - at < e->block ? (size_t)(i->size - at) : e->block;
-        ok = kl_erofs_data(e, i, at, b, n) && read_dir_block(e, dir, at >> e->bits, b, n);
+        ok = kl_erofs_data(e, i, at, b, n) && each_in_block(e, dir, at >> e->bits, b, n, each, arg);
     }
     free(b);
     return ok;
+}
+
+struct opening {
+    struct kl_erofs *e;
+    struct kl_node *dir;
+};
+
+static bool adopt(void *arg, uint64_t at, const char *name, size_t len, uint64_t nid)
+{
+    const struct opening *o = arg;
+    struct kl_node *n;
+    (void)at;
+    return make_node(o->e, name, len, nid, o->dir, &n) && kl_node_adopt(&o->e->fs, o->dir, n);
+}
+
+static bool open_dir(struct kl_fs *fs, struct kl_node *dir)
+{
+    struct opening o = {.e = fs->own, .dir = dir};
+    const struct kl_erofs_inode *i = dir->own;
+    if (i->size > o.e->in.len - o.e->dir_bytes)
+        return kl_fault(fs->log, KL_IMAGE_BOMB, dir->where, NULL,
+            "the directories together are larger than the image");
+    o.e->dir_bytes += i->size;
+    return kl_erofs_entries(o.e, dir, adopt, &o);
 }
 
 static bool read_file(struct kl_fs *fs, const struct kl_node *file, uint64_t at, void *to, size_t n)
@@ -291,23 +304,28 @@ static bool features_are_known(struct kl_erofs *e, const unsigned char *sb)
         for (size_t i = 0; i < sizeof newer / sizeof *newer; i++)
             if (newer[i].bit == one)
                 name = newer[i].name;
-        return kl_fault(e->log, KL_IMAGE_UNSUPPORTED, KL_EROFS_SUPER + 80, INSTEAD,
+        return kl_fault(e->log, KL_IMAGE_UNSUPPORTED, KL_EROFS_SUPER + 80, KL_EROFS_INSTEAD,
             "the filesystem needs the EROFS feature 0x%x%s, which is not known", one, name);
     }
     if (kl_le16(sb + 86) && e->features & KL_EROFS_DEVICES)
-        return kl_fault(e->log, KL_IMAGE_UNSUPPORTED, KL_EROFS_SUPER + 86, INSTEAD,
+        return kl_fault(e->log, KL_IMAGE_UNSUPPORTED, KL_EROFS_SUPER + 86, KL_EROFS_INSTEAD,
             "the filesystem's data lies on %u more devices", kl_le16(sb + 86));
     if (sb[90])
-        return kl_fault(e->log, KL_IMAGE_UNSUPPORTED, KL_EROFS_SUPER + 90, INSTEAD,
+        return kl_fault(e->log, KL_IMAGE_UNSUPPORTED, KL_EROFS_SUPER + 90, KL_EROFS_INSTEAD,
             "directory blocks of another size (0x%x) are not known", sb[90]);
     return true;
 }
 
 /* The checksum covers what follows the first 1024 bytes, to the end of the first block, or one
  * whole block's length where blocks are not longer than that (fs/erofs/super.c). */
+size_t kl_erofs_summed(const struct kl_erofs *e)
+{
+    return e->block > KL_EROFS_SUPER ? e->block - KL_EROFS_SUPER : e->block;
+}
+
 static bool checksum_is_right(struct kl_erofs *e)
 {
-    size_t n = e->block > KL_EROFS_SUPER ? e->block - KL_EROFS_SUPER : e->block;
+    size_t n = kl_erofs_summed(e);
     unsigned char *b = kl_xmalloc(n);
     bool ok = kl_read(&e->in, KL_EROFS_SUPER, b, n, "superblock");
     if (ok) {

@@ -159,6 +159,53 @@ static bool read_xattrs(struct kl_erofs *e, struct kl_erofs_inode *i)
     return own_entries(e, i, own, at + i->xattr_size) && shared_entries(e, i, ids, shared);
 }
 
+/* --- written -----------------------------------------------------------------------------------*/
+
+static size_t entry_size(const struct kl_xattr *x, const char *rest)
+{
+    return (size_t)kl_erofs_up(4 + strlen(rest) + x->len, 4);
+}
+
+bool kl_erofs_xattrs_size(struct kl_erofs *e, const struct kl_step *step, size_t *size)
+{
+    *size = step->nxattrs ? 12 : 0;
+    for (size_t i = 0; i < step->nxattrs; i++) {
+        const struct kl_xattr *x = &step->xattrs[i];
+        const char *rest = "";
+        if (kl_erofs_xattr_index(x->name, &rest) < 0 || strlen(rest) > UINT8_MAX ||
+            x->len > UINT16_MAX)
+            return kl_fault(e->log, KL_IMAGE_CANNOT, KL_NO_OFFSET, KL_EROFS_INSTEAD,
+                "'/%s' has an attribute that EROFS cannot hold, '%s' of %zu bytes", step->path,
+                x->name, x->len);
+        *size += entry_size(x, rest);
+    }
+    if (*size > 12 + 4 * (size_t)(UINT16_MAX - 1))
+        return kl_fault(e->log, KL_IMAGE_CANNOT, KL_NO_OFFSET, KL_EROFS_INSTEAD,
+            "'/%s' has %zu bytes of attributes, more than EROFS holds", step->path, *size);
+    return true;
+}
+
+/* No name filter, which would be a bloom filter of the names: zero says that any may be there. */
+void kl_erofs_xattrs_put(const struct kl_step *step, struct kl_buf *out)
+{
+    static const char zeros[12];
+    if (step->nxattrs)
+        kl_buf_addn(out, zeros, sizeof zeros);
+    for (size_t i = 0; i < step->nxattrs; i++) {
+        const struct kl_xattr *x = &step->xattrs[i];
+        const char *rest = "";
+        unsigned char b[4];
+        size_t before = out->len;
+        b[1] = (unsigned char)kl_erofs_xattr_index(x->name, &rest);
+        b[0] = (unsigned char)strlen(rest);
+        kl_put16(b + 2, (uint16_t)x->len);
+        kl_buf_addn(out, (char *)b, sizeof b);
+        kl_buf_add(out, rest);
+        kl_buf_addn(out, x->value, x->len);
+        kl_buf_addn(out, zeros, entry_size(x, rest) - (out->len - before));
+    }
+}
+
 bool kl_erofs_xattrs(struct kl_fs *fs, struct kl_node *n)
 {
     struct kl_erofs_inode *i = n->own;
