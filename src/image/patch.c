@@ -219,10 +219,9 @@ bool kl_patch_add_file(struct kl_patch *p, const char *spec)
     if (n == 3 && !octal(part[2], &mode))
         return kl_fault(&p->log, KL_IMAGE_PATCH, KL_NO_OFFSET, "write it as chmod takes it: 0644",
             "'--add %s': '%s' is no octal mode", spec, part[2]);
+    c.mode = mode;
     if (!kl_patch_host_file(p, part[0], &c))
         return false;
-    if (n == 3)
-        c.mode = mode;
     c.path = part[1];
     c.from = kl_sprintf(p->a, "--add %s", part[0]);
     bool ok = kl_patch_add(p, &c);

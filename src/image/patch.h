@@ -59,7 +59,7 @@ bool kl_patch_add_archive(struct kl_patch *p, const char *file);
 /* Either, by what is at `path`. */
 bool kl_patch_add_path(struct kl_patch *p, const char *path);
 /* "HOSTPATH:IMAGEPATH[:MODE]", "TARGET:IMAGEPATH", and a path to be removed. A colon in a path is
- * written "\:". */
+ * written "\:". Without a mode, a file that its owner may execute is 0755, others inherit. */
 bool kl_patch_add_file(struct kl_patch *p, const char *spec);
 bool kl_patch_add_link(struct kl_patch *p, const char *spec);
 bool kl_patch_add_removal(struct kl_patch *p, const char *path);
