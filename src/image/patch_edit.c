@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_MOST = 16 << 20 }; /* bytes of a text, and of a diff */
+enum { TEXT_MOST = 8 << 20 }; /* bytes of a text, and of a diff */
 
 /* The last change that puts a file at this path: a patch may edit what it brings, twice, too. */
 static const struct kl_change *put_before(const struct kl_patch *p, const char *path)
@@ -28,7 +28,7 @@ static char *rope_text(struct kl_patch *p, const struct kl_change *c, size_t *le
         return text;
     }
     kl_fault(&p->log, KL_IMAGE_PATCH, KL_NO_OFFSET, NULL, "'%s' (%s) cannot be edited: %s", c->path,
-        c->from, text ? strerror(errno) : "it is larger than 16 MiB");
+        c->from, text ? strerror(errno) : "it is larger than 8 MiB");
     return NULL;
 }
 
@@ -63,8 +63,7 @@ bool kl_patch_add_edit(
     if (!diff)
         return kl_patch_io(p, diff_file);
     const char *old = old_text(p, fs, path, &c, &old_len);
-    bool ok =
-        old && kl_udiff_apply(p->log.d, c.path, old, old_len, diff_file, diff, diff_len, &new);
+    bool ok = old && kl_udiff_apply(p->log.d, path, old, old_len, diff_file, diff, diff_len, &new);
     free(diff);
     if (!ok)
         return false;
