@@ -82,8 +82,7 @@ struct kl_erofs_inode {
 
 /* The hint where a thing cannot be done in the image itself. */
 #define KL_EROFS_INSTEAD                                                                           \
-    "leave this image as it is and change the installer with an updates.img: kickline image "      \
-    "overlay"
+    "leave the image as it is and give the change as an updates.img: kickline image overlay"
 
 /* A table from nids to what is known of them. */
 struct kl_erofs_table {
