@@ -55,9 +55,12 @@ static void row(struct job *j, const char *key, const char *value, const char *f
     cells[2] = (struct kl_cell){from, KL_DIM};
 }
 
+/* The rows so far, as a table of their own. */
 static void print_rows(struct job *j)
 {
-    kl_print_table(stdout, j->j.cli->colour_out, 2, j->table[0], j->rows, COLUMNS);
+    if (j->rows && !j->j.cli->json)
+        kl_print_table(stdout, j->j.cli->colour_out, 2, j->table[0], j->rows, COLUMNS);
+    j->rows = 0;
 }
 
 static const char *day(struct kl_arena *a, int64_t when)
@@ -323,9 +326,12 @@ static void summary(struct job *j)
     enum kl_layout layout = kl_image_layout(j->image);
     const char *path = kl_image_name(j->image);
     uint64_t size = kl_rope_len(kl_image_rope(j->image));
+    kl_print_progress_end(&j->j.progress);
     json_object_set_new(j->json, "image", kl_json_text(path));
     json_object_set_new(j->json, "layout", json_string(kl_layout_name[layout]));
     json_object_set_new(j->json, "size", json_integer((json_int_t)size));
+    if (!j->j.cli->json)
+        printf("%s: %s, %s\n\n", path, kl_layout_name[layout], kl_print_size(a, size));
     if (initrd)
         segment_rows(j, initrd);
     if (squashfs)
@@ -335,11 +341,10 @@ static void summary(struct job *j)
     if (layout == KL_LAYOUT_SQUASHFS_EXT4 || layout == KL_LAYOUT_EROFS_EXT4 ||
         layout == KL_LAYOUT_EXT4)
         ext4_row(j);
+    print_rows(j);
     contents_rows(j);
-    kl_print_progress_end(&j->j.progress);
-    if (j->j.cli->json)
-        return;
-    printf("%s: %s, %s\n\n", path, kl_layout_name[layout], kl_print_size(a, size));
+    if (j->rows && !j->j.cli->json)
+        putchar('\n');
     print_rows(j);
 }
 
