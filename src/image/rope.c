@@ -131,13 +131,6 @@ void kl_rope_drop(struct kl_rope *r)
 
 static void add(struct kl_rope *r, struct kl_piece piece)
 {
-    struct kl_piece *last = r->n ? &r->pieces[r->n - 1] : NULL;
-    if (last && last->pin && last->pin == piece.pin && last->offset + last->len == piece.offset) {
-        last->len += piece.len;
-        r->len += piece.len;
-        kl_pin_drop((struct kl_pin *)piece.pin);
-        return;
-    }
     if (r->n == r->room) {
         r->room = r->room ? r->room * 2 : 1;
         r->pieces = kl_xrealloc(r->pieces, r->room * sizeof *r->pieces);
@@ -147,13 +140,24 @@ static void add(struct kl_rope *r, struct kl_piece piece)
     r->pieces[r->n++] = piece;
 }
 
+/* What goes on where the last piece ends, in the same file, is part of it. */
+static bool extends_last(struct kl_rope *r, const struct kl_pin *p, uint64_t offset, uint64_t len)
+{
+    struct kl_piece *last = r->n ? &r->pieces[r->n - 1] : NULL;
+    if (!last || last->pin != p || last->offset + last->len != offset)
+        return false;
+    last->len += len;
+    r->len += len;
+    return true;
+}
+
 bool kl_rope_add_file(struct kl_rope *r, struct kl_pin *p, uint64_t offset, uint64_t len)
 {
     if (offset > p->id.size || len > p->id.size - offset) {
         errno = ERANGE;
         return false;
     }
-    if (len)
+    if (len && !extends_last(r, p, offset, len))
         add(r, (struct kl_piece){.pin = kl_pin_hold(p), .offset = offset, .len = len});
     return true;
 }

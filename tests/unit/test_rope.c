@@ -142,6 +142,112 @@ static void lives_as_long_as_somebody_holds_it(void **state)
     assert_int_equal(fcntl(fd, F_GETFD), -1);
 }
 
+/* What was written to a new file, read back. */
+static char *written(const struct kl_rope *r, size_t *len)
+{
+    int fd = file_with("");
+    assert_true(kl_rope_write(r, fd, NULL, NULL));
+    *len = (size_t)lseek(fd, 0, SEEK_END);
+    char *text = calloc(1, *len + 1);
+    assert_int_equal(pread(fd, text, *len, 0), *len);
+    close(fd);
+    return text;
+}
+
+/* Ropes of ropes, of files and of memory: what is read, what is written and what is meant are the
+ * same, at every offset. */
+static void what_is_written_is_what_is_read(void **state)
+{
+    (void)state;
+    srand(1);
+    for (int round = 0; round < 200; round++) {
+        struct kl_rope *r KL_ROPE_SCOPE = kl_rope_new(), *base KL_ROPE_SCOPE = sample();
+        char meant[512], read[512];
+        size_t n = 0, len;
+        for (int i = rand() % 12; i > 0; i--) {
+            uint64_t at = (uint64_t)rand() % 12, part = (uint64_t)rand() % (13 - at);
+            kl_rope_add_rope(r, base, at, part);
+            assert_int_equal(kl_rope_read(base, at, meant + n, part), part);
+            n += part;
+        }
+        assert_int_equal(kl_rope_len(r), n);
+        char *got = written(r, &len);
+        assert_int_equal(len, n);
+        assert_memory_equal(got, meant, n);
+        free(got);
+        size_t at = n ? (size_t)rand() % n : 0;
+        assert_int_equal(kl_rope_read(r, at, read, sizeof read), n - at);
+        assert_memory_equal(read, meant + at, n - at);
+    }
+}
+
+static void neighbours_in_a_file_are_one_piece(void **state)
+{
+    (void)state;
+    struct kl_rope *file KL_ROPE_SCOPE = kl_rope_of_fd(file_with("0123456789"));
+    struct kl_rope *r KL_ROPE_SCOPE = kl_rope_new();
+    for (uint64_t at = 0; at < 10; at++)
+        kl_rope_add_rope(r, file, at, 1);
+    assert_int_equal(kl_rope_pieces(r), 1);
+    kl_rope_add_rope(r, file, 0, 3);
+    assert_int_equal(kl_rope_pieces(r), 2);
+    assert_int_equal(kl_rope_len(r), 13);
+}
+
+/* FIPS 180-4's examples, and that it is kept: the file goes, the hash stays. */
+static void is_hashed_once(void **state)
+{
+    (void)state;
+    char sha[KL_SHA256_TEXT];
+    struct kl_rope *empty KL_ROPE_SCOPE = kl_rope_new();
+    assert_true(kl_rope_sha256(empty, sha));
+    assert_string_equal(sha, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    int fd = file_with("xabcy");
+    struct kl_rope *file KL_ROPE_SCOPE = kl_rope_of_fd(fd);
+    struct kl_rope *r KL_ROPE_SCOPE = kl_rope_new();
+    kl_rope_add_rope(r, file, 1, 2);
+    kl_rope_add_bytes(r, "c", 1);
+    assert_true(kl_rope_sha256(r, sha));
+    assert_string_equal(sha, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    assert_int_equal(ftruncate(fd, 0), 0);
+    assert_true(kl_rope_sha256(r, sha));
+    assert_string_equal(sha, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    assert_false(kl_rope_sha256(file, sha));
+    assert_int_equal(errno, ESTALE);
+}
+
+static void what_changed_meanwhile_is_not_written(void **state)
+{
+    (void)state;
+    int fd = file_with("0123456789"), out = file_with("");
+    struct kl_rope *r KL_ROPE_SCOPE = kl_rope_of_fd(fd);
+    const struct timespec then[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+    assert_int_equal(futimens(fd, then), 0);
+    errno = 0;
+    assert_false(kl_rope_write(r, out, NULL, NULL));
+    assert_int_equal(errno, ESTALE);
+    close(out);
+}
+
+/* /dev/full: every write fails as on a full disk. A pipe: copy_file_range cannot. */
+static void writes_to_what_is_no_file(void **state)
+{
+    (void)state;
+    struct kl_rope *r KL_ROPE_SCOPE = sample();
+    int full = open("/dev/full", O_WRONLY | O_CLOEXEC), ends[2];
+    assert_true(full >= 0);
+    assert_false(kl_rope_write(r, full, NULL, NULL));
+    assert_int_equal(errno, ENOSPC);
+    close(full);
+    assert_int_equal(pipe(ends), 0);
+    assert_true(kl_rope_write(r, ends[1], NULL, NULL));
+    char got[13] = "";
+    assert_int_equal(read(ends[0], got, 12), 12);
+    assert_string_equal(got, "head2345tail");
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -150,6 +256,11 @@ int main(void)
         cmocka_unit_test(refuses_what_is_not_in_the_file),
         cmocka_unit_test(notices_a_file_that_shrinks_or_changes),
         cmocka_unit_test(tags_tell_texts_apart),
+        cmocka_unit_test(what_is_written_is_what_is_read),
+        cmocka_unit_test(neighbours_in_a_file_are_one_piece),
+        cmocka_unit_test(is_hashed_once),
+        cmocka_unit_test(what_changed_meanwhile_is_not_written),
+        cmocka_unit_test(writes_to_what_is_no_file),
         cmocka_unit_test(lives_as_long_as_somebody_holds_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
