@@ -23,7 +23,7 @@ const char *const kl_layout_name[] = {
 static const char *const inner_names[] = {"LiveOS/rootfs.img", "LiveOS/ext3fs.img"};
 
 static const char overlay_hint[] =
-    "leave the image as it is and give the change as an updates.img: kickline image overlay";
+    "give the change as an updates.img instead: kickline image overlay";
 
 enum { EXT4_COW_BLOCK = 4096 };
 
@@ -273,7 +273,9 @@ static struct kl_rope *patch_ext4_in_squashfs(
 
 static struct kl_rope *patch_ext4(struct kl_image *i, struct kl_cow *cow, struct kl_patch *p)
 {
-    return kl_ext4_patch(i->a, cow, &i->log, p) ? kl_cow_rope(cow, i->rope) : NULL;
+    if (!kl_ext4_patch(i->a, cow, &i->log, p))
+        return NULL;
+    return kl_cow_changed(cow) ? kl_cow_rope(cow, i->rope) : kl_rope_hold(i->rope);
 }
 
 /* Blocks of its own, so that the tree that is being looked into stays what it was. */
