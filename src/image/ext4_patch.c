@@ -137,7 +137,8 @@ static bool check_old(struct check *c, const struct kl_step *s)
     if (s->kind == KL_NODE_DIR && !s->remove)
         return true;
     uint16_t *gone = &c->names_gone[s->old->handle];
-    *gone += *gone < UINT16_MAX;
+    if (*gone < UINT16_MAX)
+        ++*gone;
     if (s->old->kind != KL_NODE_DIR && *gone != s->old->nlink)
         return true;
     if (!kl_ext4_inode(c->e, s->old->handle, &i) ||
