@@ -289,13 +289,32 @@ static bool read_entries(struct reader *r)
     return true;
 }
 
+/* An archive ends where it says, and libarchive with it. What follows would be lost without a word:
+ * a second archive behind the first, as in an initrd. (Of one that is packed, this cannot be seen.)
+ */
+static bool nothing_follows(struct reader *r, int fd)
+{
+    unsigned char part[4096];
+    la_int64_t at = archive_filter_bytes(r->ar, 0);
+    if (archive_filter_code(r->ar, 0) != ARCHIVE_FILTER_NONE)
+        return true;
+    for (ssize_t n; (n = pread(fd, part, sizeof part, (off_t)at)) > 0; at += n)
+        for (ssize_t i = 0; i < n; i++)
+            if (part[i])
+                return kl_fault(&r->p->log, KL_IMAGE_PATCH, (uint64_t)at + (uint64_t)i,
+                    "give each archive by itself", "something follows the end of the archive");
+    return true;
+}
+
 static bool read_archive(struct reader *r, int fd)
 {
     r->ar = archive_read_new();
     add_filters(r->ar);
     archive_read_support_format_tar(r->ar);
     archive_read_support_format_cpio(r->ar);
-    bool ok = archive_read_open_fd(r->ar, fd, BLOCK) == ARCHIVE_OK ? read_entries(r) : failed(r);
+    bool ok = archive_read_open_fd(r->ar, fd, BLOCK) == ARCHIVE_OK
+                  ? read_entries(r) && nothing_follows(r, fd)
+                  : failed(r);
     archive_read_free(r->ar);
     return ok;
 }

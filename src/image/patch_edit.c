@@ -32,9 +32,16 @@ static char *rope_text(struct kl_patch *p, const struct kl_change *c, size_t *le
     return NULL;
 }
 
-/* What is there before the edit; "" for what is not there, which a diff may create. */
-static const char *old_text(
-    struct kl_patch *p, struct kl_fs *fs, const char *path, struct kl_change *c, size_t *len)
+/* Does a diff make a file that is not there? Empty ones have no hunk, and git alone can say them.
+ */
+static bool may_create(const char *diff)
+{
+    return strstr(diff, "@@ -0,0 ") || strstr(diff, "new file mode ");
+}
+
+/* What is there before the edit; "" for what is not there, when the diff may create it. */
+static const char *old_text(struct kl_patch *p, struct kl_fs *fs, const char *path,
+    const char *diff, struct kl_change *c, size_t *len)
 {
     struct kl_found_path found;
     const struct kl_change *before;
@@ -50,6 +57,11 @@ static const char *old_text(
         return rope_text(p, before, len);
     }
     c->path = found.path;
+    if (!found.node && !may_create(diff)) {
+        kl_fault(fs->log, KL_IMAGE_NO_PATH, KL_NO_OFFSET, kl_patch_nearest(fs, p->a, path),
+            "'%s' (--edit) is not there", path);
+        return NULL;
+    }
     return found.node ? kl_fs_text(fs, found.node, p->a, TEXT_MOST, len) : "";
 }
 
@@ -62,7 +74,7 @@ bool kl_patch_add_edit(
     char *diff = kl_read_file(diff_file, TEXT_MOST, &diff_len);
     if (!diff)
         return kl_patch_io(p, diff_file);
-    const char *old = old_text(p, fs, path, &c, &old_len);
+    const char *old = old_text(p, fs, path, diff, &c, &old_len);
     bool ok = old && kl_udiff_apply(p->log.d, path, old, old_len, diff_file, diff, diff_len, &new);
     free(diff);
     if (!ok)

@@ -19,6 +19,10 @@ bool kl_patch_host_file(struct kl_patch *p, const char *path, struct kl_change *
 /* An error about `path`, with errno's word and, when it is not there, the nearest name. */
 bool kl_patch_io(struct kl_patch *p, const char *path);
 
+/* "did you mean '...'?": a name of the image's last directory on the way, like the one of `path`
+ * that is not in it; or NULL. */
+const char *kl_patch_nearest(struct kl_fs *fs, struct kl_arena *a, const char *path);
+
 /* Takes `fd` over; `name` is what it is called. */
 bool kl_patch_add_archive_fd(struct kl_patch *p, int fd, const char *name);
 

@@ -44,19 +44,18 @@ static bool cannot(struct plan *pl, const struct kl_change *c, const char *path,
 
 /* --- removals ----------------------------------------------------------------------------------*/
 
-/* A name of the last directory that is there, like the one that is not. */
-static const char *nearest(struct plan *pl, const char *path)
+const char *kl_patch_nearest(struct kl_fs *fs, struct kl_arena *a, const char *path)
 {
     struct kl_found_path found;
-    if (pl->fs->log->told >= KL_FAULTS_MOST || !kl_fs_find(pl->fs, pl->a, path, false, &found) ||
-        found.node || !found.parent || !kl_fs_dir(pl->fs, found.parent))
+    if (fs->log->told >= KL_FAULTS_MOST || !kl_fs_find(fs, a, path, false, &found) || found.node ||
+        !found.parent || !kl_fs_dir(fs, found.parent))
         return NULL;
-    const char **names = kl_alloc(pl->a, (found.parent->nchildren + 1) * sizeof *names);
+    const char **names = kl_alloc(a, (found.parent->nchildren + 1) * sizeof *names);
     for (size_t i = 0; i < found.parent->nchildren; i++)
         names[i] = found.parent->children[i]->name;
-    const char *word = kl_strndup(pl->a, found.rest, strcspn(found.rest, "/"));
-    const char *near = kl_nearest(word, names), *dir = kl_node_path(pl->a, found.parent);
-    return near ? kl_sprintf(pl->a, "did you mean '%s%s%s'?", dir, *dir ? "/" : "", near) : NULL;
+    const char *word = kl_strndup(a, found.rest, strcspn(found.rest, "/"));
+    const char *near = kl_nearest(word, names), *dir = kl_node_path(a, found.parent);
+    return near ? kl_sprintf(a, "did you mean '%s%s%s'?", dir, *dir ? "/" : "", near) : NULL;
 }
 
 static bool find_removals(struct plan *pl)
@@ -79,8 +78,9 @@ static bool take_back_new(struct plan *pl, const struct kl_change *c)
     if (!kl_spot_find(&pl->t, c, KL_SPOT_LOOK, &at))
         return false;
     if (!at || !at->put) {
-        pl->ok = kl_fault(pl->fs->log, KL_IMAGE_NO_PATH, KL_NO_OFFSET, nearest(pl, c->path),
-            "'%s' (%s) is not there", c->path, kl_change_from(c));
+        pl->ok = kl_fault(pl->fs->log, KL_IMAGE_NO_PATH, KL_NO_OFFSET,
+            kl_patch_nearest(pl->fs, pl->a, c->path), "'%s' (%s) is not there", c->path,
+            kl_change_from(c));
         return true;
     }
     if (at->kind == KL_NODE_DIR || at->old)

@@ -181,6 +181,8 @@ def test_what_pax_says(tmp_path):
                     ("etc/a", dict(data=b"x", uid=3_000_000_000, pax_headers={
                         "SCHILY.xattr.security.selinux": "system_u:object_r:etc_t:s0\0",
                         "SCHILY.xattr.user.b": "1"})),
+                    ("etc/selinux", dict(data=b"x", pax_headers={
+                        "RHT.security.selinux": "system_u:object_r:etc_t:s0"})),
                     ("etc/" + "n" * 200, dict(data=b"y")),
                     ("etc/größe", dict(data=b"z")),
                     ("dev/c", dict(type=tarfile.CHRTYPE, devmajor=4, devminor=64, mode=0o620)),
@@ -191,6 +193,9 @@ def test_what_pax_says(tmp_path):
         assert out["etc/a"]["xattrs"] == [
             "security.selinux=" + b"system_u:object_r:etc_t:s0\0".hex(), "user.b=31"]
         assert out["etc/a"]["owner"] == "3000000000:0"
+        # As tar --selinux of GNU writes it.
+        assert out["etc/selinux"]["xattrs"] == [
+            "security.selinux=" + b"system_u:object_r:etc_t:s0".hex()]
         assert out["etc/" + "n" * 200]["sha"] == sha(b"y")
         assert out["etc/größe"]["sha"] == sha(b"z")
         assert out["dev/c"]["dev"] == "4:64" and out["dev/c"]["kind"] == "character device"
@@ -255,6 +260,18 @@ def test_truncated(tree):
     for packed in (data, subprocess.run(["gzip"], input=data, stdout=subprocess.PIPE).stdout):
         file.write_bytes(packed[:at + 70_000])
         assert "runcated" in run(str(file), ok=False)
+
+
+@pytest.mark.parametrize("pad", [0, 3, 508, 20_000])
+@pytest.mark.parametrize("command", ["tar -b1 -cf - .", "find . | cpio -o -H newc --quiet"])
+def test_what_follows_the_end(tree, command, pad):
+    file = tree.with_name("a")
+    data = subprocess.run(command, shell=True, cwd=tree, check=True, stdout=subprocess.PIPE).stdout
+    file.write_bytes(data + bytes(pad))
+    run(str(file))
+    file.write_bytes(data + bytes(pad) + data)
+    err = run(str(file), ok=False)
+    assert f"something follows the end of the archive, at byte {len(data) + pad}" in err
 
 
 @pytest.mark.parametrize("data", [b"", b"hello\n", b"PK\3\4" + bytes(100), b"\x7fELF" + bytes(2000)])

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #define IMAGE_TIME 1000000000
@@ -473,6 +474,64 @@ static void many(void **state)
     memory_end(&m);
 }
 
+/* --- edits -------------------------------------------------------------------------------------*/
+
+static void write_file(const char *name, const char *text)
+{
+    FILE *f = fopen(name, "wb");
+    assert_non_null(f);
+    fputs(text, f);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void edits(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before, *path, *diff, *steps, *complaint;
+    } says[] = {
+        {"", "etc/motd", "@@ -1 +1 @@\n-hello\n\\ No newline\n+bye\n",
+            "= file etc/motd 0600 5:6 'bye\n' [motd_t]\n", NULL},
+        {"", "/alias", "--- alias\n+++ alias\n@@ -1 +1 @@\n-hello\n\\ No newline\n+bye\n",
+            "= file etc/motd 0600 5:6 'bye\n' [motd_t]\n", NULL},
+        {"f etc/motd other 0640 9", "etc/motd", "@@ -1 +1 @@\n-other\n\\ No newline\n+bye\n",
+            "= file etc/motd 0640 9:6 'bye\n' [motd_t]\n", NULL},
+        {"f abs/n other 0640", "abs/n", "@@ -1 +1 @@\n-other\n\\ No newline\n+bye\n",
+            "+ file etc/n 0640 0:0 'bye\n' [etc_t]\n", NULL},
+        {"", "etc/new", "--- /dev/null\n+++ x\n@@ -0,0 +1 @@\n+new\n",
+            "+ file etc/new 0644 0:0 'new\n' [etc_t]\n", NULL},
+        {"", "etc/motd", "@@ -1 +1 @@\n-bye\n+hello\n", NULL, "does not fit '/etc/motd'"},
+        {"", "etc/new", "@@ -1 +1 @@\n-bye\n+hello\n", NULL, "'etc/new' (--edit) is not there"},
+        {"", "etc", "@@ -1 +1 @@\n-bye\n+hello\n", NULL, "'/etc' is directory"},
+        {"", "etc/motd/x", "@@ -0,0 +1 @@\n+hello\n", NULL, "not a directory"},
+    };
+    char name[] = "/tmp/kl-edit-XXXXXX";
+    int fd = mkstemp(name);
+    assert_true(fd >= 0);
+    close(fd);
+    for (size_t i = 0; i < sizeof says / sizeof *says; i++) {
+        struct memory m;
+        struct kl_steps steps;
+        struct kl_buf b KL_BUF_SCOPE = {0};
+        memory_begin(&m, TREE "l alias 0777 0:0 abs/motd\n");
+        struct kl_patch *p = kl_patch_new(m.d);
+        each_line(says[i].before, change_line, p);
+        write_file(name, says[i].diff);
+        bool ok = kl_patch_add_edit(p, &m.fs, says[i].path, name) &&
+                  kl_patch_plan(p, &m.fs, &all, &steps);
+        for (size_t k = 0; ok && k < steps.n; k++)
+            show_step(&b, &steps.step[k]);
+        if (says[i].complaint)
+            complains(m.d, says[i].complaint);
+        else
+            assert_string_equal(kl_buf_text(&b), says[i].steps);
+        assert_int_equal(ok, says[i].steps != NULL);
+        kl_patch_free(p);
+        memory_end(&m);
+    }
+    unlink(name);
+}
+
 /* --- as an archive -----------------------------------------------------------------------------*/
 
 static void archives(void **state)
@@ -571,6 +630,7 @@ int main(void)
         cmocka_unit_test(refuses_paths),
         cmocka_unit_test(times),
         cmocka_unit_test(many),
+        cmocka_unit_test(edits),
         cmocka_unit_test(archives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
