@@ -20,7 +20,7 @@ enum { LINKS_MOST = 40, FIRST_BUCKETS = 1024, LINK_BUCKETS = 1024 }; /* path_res
 struct dent {
     struct dent *parent;
     const char *name;
-    size_t len;
+    size_t len, path_len; /* of the whole path, with a slash */
     struct kl_listed_inode *inode;
     struct dent *chain; /* of one bucket */
     size_t children;
@@ -47,7 +47,7 @@ struct kl_merge {
     struct link **links; /* LINK_BUCKETS of them */
     bool linking;        /* there is something in links */
     uint64_t steps;
-    size_t text;
+    size_t text, paths;
     bool over; /* a limit was reached */
 };
 
@@ -111,6 +111,9 @@ static struct dent *new_dent(struct kl_merge *m, struct dent *parent, const char
     d->parent = parent;
     d->name = keep(m, name, n);
     d->len = n;
+    d->path_len = (parent ? parent->path_len : 0) + n + 1;
+    m->paths += d->path_len;
+    m->over = m->over || m->paths > KL_INITRD_PATHS_MOST;
     d->index = (uint32_t)m->n;
     m->all = kl_grow(m->own, m->all, m->n, sizeof(struct dent *));
     m->all[m->n++] = d;

@@ -11,6 +11,7 @@
 enum {
     KL_INITRD_ENTRIES_MOST = 1000000,
     KL_INITRD_TEXT_MOST = 64 << 20,
+    KL_INITRD_PATHS_MOST = 128 << 20, /* bytes of all whole paths: who lists a tree writes them */
     KL_INITRD_STEPS_MOST = 50000000,
     KL_INITRD_SEGMENTS_MOST = 4096,
     KL_INITRD_PATH_MOST = 4096, /* PATH_MAX, with its NUL */

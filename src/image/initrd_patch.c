@@ -174,6 +174,8 @@ struct kl_rope *kl_initrd_patch(struct kl_initrd *i, struct kl_patch *p)
 struct kl_rope *kl_initrd_overlay(struct kl_initrd *i, struct kl_patch *p)
 {
     size_t steps = 0;
+    if (!is_read_to_its_end(i)) /* loaders put it behind the image: it would be lost as well */
+        return NULL;
     struct kl_rope *archive KL_ROPE_SCOPE = archive_of(i, p, &steps);
     if (!archive)
         return NULL;
