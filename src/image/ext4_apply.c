@@ -3,20 +3,28 @@
 
 #include <string.h>
 
-/* The inode of the directory that a step works in. */
-static ext2_ino_t parent_of(const struct kl_ext4_write *w, size_t n)
+/* Does step `n` make the directory that is the first `len` bytes of `path`? */
+static bool makes(const struct kl_ext4_write *w, size_t n, const char *path, size_t len)
+{
+    const struct kl_step *s = &w->steps->step[n];
+    return w->made[n] && s->kind == KL_NODE_DIR && !strncmp(s->path, path, len) && !s->path[len];
+}
+
+/* The inode of the directory that a step works in. Most work in that of the step before. */
+static ext2_ino_t parent_of(struct kl_ext4_write *w, size_t n)
 {
     const struct kl_step *s = &w->steps->step[n];
     if (s->parent)
         return (ext2_ino_t)s->parent->handle;
     size_t len = strlen(s->path) - strlen(s->name);
     len -= len > 0; /* the slash */
-    while (n--) {
-        const struct kl_step *up = &w->steps->step[n];
-        if (w->made[n] && up->kind == KL_NODE_DIR && strlen(up->path) == len &&
-            !memcmp(up->path, s->path, len))
+    if (makes(w, w->last, s->path, len))
+        return w->made[w->last];
+    while (n--)
+        if (makes(w, n, s->path, len)) {
+            w->last = n;
             return w->made[n];
-    }
+        }
     return 0;
 }
 

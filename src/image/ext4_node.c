@@ -165,12 +165,21 @@ static bool drop_inline(struct kl_ext4_write *w, const struct kl_step *s, ext2_i
     return lib_ok(w, err, "empty", s);
 }
 
+/* As the reader has it (ext4.c, target()): libext2fs goes by i_blocks, and would take the text of a
+ * short symbolic link for a map. */
+static bool has_blocks(struct kl_ext4_write *w, struct ext2_inode *inode)
+{
+    if (LINUX_S_ISLNK(inode->i_mode) && EXT2_I_SIZE(inode) < KL_EXT4_IBLOCK_LEN &&
+        !(inode->i_flags & EXT4_EXTENTS_FL))
+        return false;
+    return !(inode->i_flags & EXT4_INLINE_DATA_FL) && ext2fs_inode_has_valid_blocks2(w->fs, inode);
+}
+
 static bool free_blocks(
     struct kl_ext4_write *w, const struct kl_step *s, ext2_ino_t ino, struct ext2_inode *inode)
 {
-    if (inode->i_flags & EXT4_INLINE_DATA_FL || !ext2fs_inode_has_valid_blocks2(w->fs, inode))
-        return true;
-    return lib_ok(w, ext2fs_punch(w->fs, ino, inode, NULL, 0, ~0ULL), "empty", s);
+    return !has_blocks(w, inode) ||
+           lib_ok(w, ext2fs_punch(w->fs, ino, inode, NULL, 0, ~0ULL), "empty", s);
 }
 
 bool kl_ext4_empty(struct kl_ext4_write *w, const struct kl_step *s, ext2_ino_t ino)

@@ -13,6 +13,7 @@ struct kl_ext4_write {
     ext2_filsys fs;
     const struct kl_steps *steps;
     uint32_t *made; /* for each step, the inode that it made */
+    size_t last;    /* the step whose directory was asked for last */
 };
 
 /* Checks the steps, and does them in the filesystem that `fs` looks into. */

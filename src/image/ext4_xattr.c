@@ -157,9 +157,10 @@ static bool value_of_inode(struct kl_ext4 *e, const struct kl_ext4_inode *i, str
         kl_ext4_inode_size(e, &of) != x->value_len)
         return bad_xattr(e, of.where, i);
     char *value = kl_alloc(a, x->value_len);
+    uint64_t blocks = 0;
     out->value = value;
     out->len = x->value_len;
-    return kl_ext4_read(e, &of, 0, value, x->value_len);
+    return kl_ext4_check_map(e, &of, &blocks) && kl_ext4_read(e, &of, 0, value, x->value_len);
 }
 
 enum { ACL_USER = 2, ACL_GROUP = 8 }; /* the tags that name somebody */
