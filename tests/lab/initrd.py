@@ -17,7 +17,7 @@ MODULES = ("base systemd systemd-initrd dracut-systemd systemd-udevd kernel-modu
 # what dmsquash-live asks for. With all of Debian's the initrd would be three times as large, which
 # a guest without KVM pays for twice: when it loads it and when it unpacks it.
 DRIVERS = ("bonding 8021q bridge ipv6 af_packet virtio virtio_ring virtio_pci virtio_net "
-           "net_failover failover loop squashfs overlay iso9660 ext4 dm_mod unix")
+           "net_failover failover loop squashfs erofs overlay iso9660 ext4 dm_mod dm_snapshot unix")
 
 
 def kernel():
