@@ -413,9 +413,12 @@ def test_a_small_change_is_few_bytes(change, tmp_path):
     assert len(old) > 8_000_000 and len(new) - len(old) == 4096
     changed = [n for n in range(4096 * 8) if old[n] != new[n]]
     assert old[4096 * 8:] == new[4096 * 8:len(old)]
+    inodes, blocks = (struct.unpack_from(f, new, 1024 + at)[0] for f, at in [("<Q", 16), ("<I", 36)])
+    assert blocks * 4096 == len(new) and inodes == struct.unpack_from("<Q", old, 1040)[0]
     assert len(changed) < 20  # an entry's nid, the superblock's blocks and checksum
-    same(out, tmp_path)
-    fsck(out)
+    with mounted(out, tmp_path) as at:
+        assert (at / "etc/motd").read_bytes() == b"s" * 57
+    assert dump(out).stdout.count("\t1000000\t") == 8
 
 
 def test_a_large_directory(change, tmp_path):
