@@ -145,11 +145,21 @@ static struct run run_of(const struct kl_squashfs_inode *i)
 struct files {
     struct kl_squashfs *s;
     const struct kl_squashfs_inode *patched;
-    struct run run;    /* the patched file's */
-    struct sq_map met; /* by address: each inode is moved once */
-    int64_t delta;     /* what lies behind the run moves by */
+    struct run run;       /* the patched file's */
+    struct sq_map met[2]; /* by address: each inode is checked once, and moved once */
+    int64_t delta;        /* what lies behind the run moves by */
     bool shared;
 };
+
+/* A file of many names is looked at once: its list may be long. */
+static struct kl_squashfs_inode *other_file(
+    const struct files *f, struct sq_map *met, const struct kl_node *n)
+{
+    if (n->kind != KL_NODE_FILE || n->own == f->patched || sq_map_get(met, (uintptr_t)n->own))
+        return NULL;
+    sq_map_put(met, (uintptr_t)n->own, n->own);
+    return n->own;
+}
 
 /* Data must lie where data lies: what is behind it is written anew and would be lost. */
 static bool check_run(const struct kl_squashfs *s, struct run r, const char *what, uint32_t number)
@@ -170,10 +180,10 @@ static bool overlap(struct run a, struct run b)
 static bool check_file(void *arg, struct kl_fs *fs, struct kl_node *n)
 {
     struct files *f = arg;
+    const struct kl_squashfs_inode *i = other_file(f, &f->met[0], n);
     (void)fs;
-    if (n->kind != KL_NODE_FILE || n->own == f->patched)
+    if (!i)
         return true;
-    const struct kl_squashfs_inode *i = n->own;
     struct run r = run_of(i);
     if (!check_run(f->s, r, "inode", i->number))
         return false;
@@ -200,12 +210,9 @@ static bool check_files(struct files *f)
 static bool move_file(void *arg, struct kl_fs *fs, struct kl_node *n)
 {
     struct files *f = arg;
-    struct kl_squashfs_inode *i = n->own;
+    struct kl_squashfs_inode *i = other_file(f, &f->met[1], n);
     (void)fs;
-    if (n->kind != KL_NODE_FILE || i == f->patched || sq_map_get(&f->met, (uintptr_t)i))
-        return true;
-    sq_map_put(&f->met, (uintptr_t)i, i);
-    if (i->blocks_start >= f->run.end)
+    if (i && i->blocks_start >= f->run.end)
         i->blocks_start += (uint64_t)f->delta;
     return true;
 }
@@ -271,8 +278,6 @@ static struct kl_rope *new_data(struct files *f, struct kl_squashfs_inode *i, co
 static struct kl_rope *write_all(struct files *f, struct kl_squashfs_inode *i, const struct pack *p)
 {
     struct kl_squashfs *s = f->s;
-    if (!check_files(f))
-        return NULL;
     struct kl_rope *data KL_ROPE_SCOPE = new_data(f, i, p);
     size_t n = s->super.fragments;
     struct kl_squashfs_fragment *fragments = kl_xmalloc((n + 1) * sizeof *fragments);
@@ -284,7 +289,6 @@ static struct kl_rope *write_all(struct files *f, struct kl_squashfs_inode *i, c
     struct kl_rope *image = NULL;
     if (kl_fs_walk(&s->fs, s->fs.root, move_file, f))
         image = kl_squashfs_write(s, &s->fs, data, fragments, n, NULL);
-    free(f->met.slots);
     free(fragments);
     return image;
 }
@@ -314,11 +318,14 @@ struct kl_rope *kl_squashfs_splice(struct kl_squashfs *s, const struct kl_node *
     bool ok = kl_cow_each(cow, add_job, &p);
     if (ok && !p.n)
         return kl_rope_hold((struct kl_rope *)s->image);
+    ok = ok && check_files(&f);
     if (ok && !pack_all(&p))
         kl_fault(s->log, KL_IMAGE_IO, KL_NO_OFFSET, NULL, "a block cannot be packed as %s",
             kl_codec_name[p.options->codec]);
     else if (ok)
         image = write_all(&f, file->own, &p);
+    free(f.met[0].slots);
+    free(f.met[1].slots);
     pack_free(&p);
     return image;
 }
