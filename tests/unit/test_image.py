@@ -23,6 +23,15 @@ def sh(*args, **kw):
     return subprocess.run([str(a) for a in args], check=True, capture_output=True, **kw)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def cache(tmp_path_factory):
+    """Listings of initrds are kept, and not in this machine's own cache."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    yield
+    patch.undo()
+
+
 def run(*args, code=0, **kw):
     p = subprocess.run([str(KICKLINE), "image", *map(str, args)], capture_output=True, text=True,
                        **kw)
