@@ -2,8 +2,8 @@
  *
  * A file's bytes are read where they lie. In a packed segment that means unpacking up to them, so
  * one decoder stays open where the last read ended, and reading files in their order costs one
- * pass. Who reads to and fro would pay a pass each time: after a few of those the segment is
- * unpacked once to a file without a name, on disk and not in memory. */
+ * pass. Who reads to and fro would pay a pass each time: at the second the segment is unpacked
+ * whole to a file without a name, on disk and not in memory. */
 #include "image/initrd_own.h"
 
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { RESTARTS_MOST = 3, PIECE = 64 << 10 };
+enum { RESTARTS_MOST = 1, PIECE = 64 << 10 };
 #define SPOOL_MOST ((uint64_t)2 << 30)
 
 /* --- what it is --------------------------------------------------------------------------------*/
