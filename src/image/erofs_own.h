@@ -107,6 +107,7 @@ struct kl_erofs {
     uint64_t blocks, inodes, packed;
     uint16_t algorithms; /* bits of 1 << algorithm */
     uint64_t root;
+    int64_t epoch; /* what the times of compact inodes are counted from */
     unsigned prefixes;
     struct kl_erofs_prefix {
         const char *text; /* "security.capability." */

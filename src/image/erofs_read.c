@@ -111,8 +111,8 @@ static void read_compact(const struct kl_erofs *e, struct kl_erofs_inode *i, con
     i->size = kl_le32(b + 8);
     i->uid = kl_le16(b + 24);
     i->gid = kl_le16(b + 26);
-    /* The kernel adds what older images have as zero (fs/erofs/inode.c, 6.15). */
-    i->mtime = (int64_t)((uint64_t)e->fs.time + kl_le32(b + 12));
+    /* Older images have zero here, and in build_time (fs/erofs/inode.c, 6.15). */
+    i->mtime = (int64_t)((uint64_t)e->epoch + kl_le32(b + 12));
 }
 
 static struct kl_erofs_inode *read_inode(struct kl_erofs *e, uint64_t nid)
@@ -351,7 +351,8 @@ static bool read_super(struct kl_erofs *e)
             e->log, KL_IMAGE_UNSUPPORTED, KL_EROFS_SUPER, NULL, "this is no EROFS filesystem");
     e->compat = kl_le32(sb + 8);
     e->bits = sb[12];
-    e->fs.time = (int64_t)kl_le64(sb + 24);
+    e->epoch = (int64_t)kl_le64(sb + 24);
+    e->fs.time = (int64_t)(kl_le64(sb + 24) + kl_le32(sb + 108));
     e->root = kl_le16(sb + 14);
     e->inodes = kl_le64(sb + 16);
     e->blocks = kl_le32(sb + 36);

@@ -94,12 +94,21 @@ class Image:
     """Files {name: bytes} in one directory. Metadata begins with block 4096 / block size or 1; data
     follows it, so the inodes are made twice: once to know how long they are."""
 
-    def __init__(self, files, block=4096, algorithms=(), blocks=1, xattrs=None, prefixes=()):
+    def __init__(self, files, block=4096, algorithms=(), blocks=1, xattrs=None, prefixes=(),
+                 partial=None):
         self.block, self.bits = block, block.bit_length() - 1
         self.files, self.algorithms, self.blocks = files, algorithms, blocks
         self.xattrs, self.prefixes = xattrs or {}, prefixes
         self.meta = max(1, 4096 // block)
         self.packed = {n: self.pack(d) if algorithms and d else None for n, d in files.items()}
+        # As dedupe does it: {name: (another before it, bytes)}, the beginning of its first extent.
+        self.partial = partial or {}
+        for name, (of, size) in self.partial.items():
+            _, kind, packed = self.packed[of][0]
+            ends = [x[0] for x in self.packed[of][1:]] + [len(files[of])]
+            assert kind != PLAIN and size <= ends[0]
+            self.files = {**self.files, name: files[of][:size]}
+            self.packed[name] = [(0, kind | 1 << 15, packed)]
         self.data_at = 0
         size = len(self.metadata()[0])
         self.data_at = self.meta + -(-size // block)
@@ -171,13 +180,16 @@ class Image:
         return inode + header + bytes(8) + self.indexes(extents, len(data), at)
 
     def metadata(self):
-        meta, data, nids = bytearray(64), bytearray(), {}
+        meta, data, nids, begins = bytearray(64), bytearray(), {}, {}
         for name, content in self.files.items():
-            at = self.data_at + len(data) // self.block
+            at = begins[name] = self.data_at + len(data) // self.block
+            if name in self.partial:
+                at = begins[self.partial[name][0]]
             nids[name] = len(meta) // 32
             if self.packed[name]:
                 meta += self.compressed(name, content, at)
-                data += b"".join(x[2] for x in self.packed[name])
+                if name not in self.partial:
+                    data += b"".join(x[2] for x in self.packed[name])
             else:
                 meta += self.inode(0, stat.S_IFREG | 0o644, len(content), at, name)
                 data += content.ljust(-(-len(content) // self.block) * self.block, b"\0")
@@ -214,7 +226,7 @@ class Image:
     def head(self, root, blocks):
         used = sorted(set(self.algorithms))
         features = (0x3 if used else 0) | (0x8 if len(used) > 1 else 0)
-        features |= 0x40 if self.prefixes else 0
+        features |= (0x40 if self.prefixes else 0) | (0x20 if self.partial else 0)
         sb = struct.pack("<IIIBBHQQIIII16s16sIHHHBBIQ24x", 0xe0f5e1e2, 0, 3, self.bits, 0, root,
                          len(self.files) + 1, TIME, 0, blocks, self.meta, 0, b"kickline".ljust(16),
                          b"made here", features, sum(1 << a for a in used), 0, 0, 0,

@@ -218,7 +218,7 @@ def test_reads_what_the_kernel_reads(options, source, tmp_path):
 def files():
     return {"long": text("made", 400_000), "short": b"short", "empty": b"",
             "odd": text("odd", 70_001), "random": random.Random(2).randbytes(30_000),
-            "zeros": bytes(100_000), "x" * 255: b"a long name", "- before": b"a dot"}
+            "zeros": bytes(100_000), "words": b"".join(b"%d " % n for n in range(20_000)), "x" * 255: b"a long name", "- before": b"a dot"}
 
 
 MADE = {
@@ -229,6 +229,11 @@ MADE = {
     "zstd": {"algorithms": [erofs_image.ZSTD]},
     "zstd-64k": {"algorithms": [erofs_image.ZSTD], "blocks": 16},
     "two": {"algorithms": [erofs_image.LZ4, erofs_image.ZSTD], "blocks": 4},
+    "lz4-part": {"algorithms": [erofs_image.LZ4], "blocks": 16, "partial": {"part": ("words", 9999)}},
+    "lzma-part": {"algorithms": [erofs_image.LZMA], "blocks": 256,
+                  "partial": {"part": ("words", 20_001)}},
+    "deflate-part": {"algorithms": [erofs_image.DEFLATE], "partial": {"part": ("words", 5000)}},
+    "zstd-part": {"algorithms": [erofs_image.ZSTD], "partial": {"part": ("words", 5000)}},
     "512": {"block": 512},
     "1k-lz4": {"block": 1024, "algorithms": [erofs_image.LZ4], "blocks": 4},
     "512-deflate": {"block": 512, "algorithms": [erofs_image.DEFLATE], "blocks": 4},
