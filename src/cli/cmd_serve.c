@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "fleet/plan.h"
 #include "serve/daemon.h"
+#include "serve/patched.h"
 
 #include <getopt.h>
 #include <stdlib.h>
@@ -53,12 +54,18 @@ static void show(struct tally *t, const struct kl_host *h, struct kl_diags *d)
 
 /* Each host has an arena and diagnostics of its own: a fleet of any size is checked in the memory
  * of one plan. */
-static void check_host(struct tally *t, const struct kl_fleet *f, const struct kl_host *h)
+static void check_host(struct tally *t, const struct kl_fleet *f, const struct kl_host *h,
+    const struct kl_patched *patched)
 {
     struct kl_arena *a KL_ARENA_SCOPE = kl_arena_new();
     struct kl_diags *d KL_DIAGS_SCOPE = kl_diags_new();
     struct kl_plan plan;
     kl_plan_make(a, f, h, true, KL_PLAN_ALL, &plan, d);
+    const struct kl_patched_tree *tree = kl_patched_of(patched, f, h->set);
+    const char *broken = tree ? kl_patched_broken(tree) : NULL;
+    if (broken)
+        kl_diag(d, KL_ERROR, "patch-failed", h->at, NULL,
+            "%s: its tree could not be patched: %s", h->name, broken);
     bool bad = kl_diags_count(d, KL_ERROR) > 0, warned = kl_diags_count(d, KL_WARNING) > 0;
     t->bad += bad;
     t->warned += warned && !bad;
@@ -69,11 +76,15 @@ static void check_host(struct tally *t, const struct kl_fleet *f, const struct k
 static int check(struct kl_cli *cli, const struct kl_fleet *f)
 {
     struct tally t = {.cli = cli};
+    struct kl_diags *d KL_DIAGS_SCOPE = kl_diags_new();
+    struct kl_patched *patched KL_PATCHED_SCOPE = kl_patched_new(f, NULL, d);
+    if (!cli->json)
+        kl_cli_print(cli, d);
     bool progress = f->nhosts >= PROGRESS_FROM && isatty(2);
     if (cli->json)
         puts("[");
     for (size_t i = 0; i < f->nhosts; i++) {
-        check_host(&t, f, &f->hosts[i]);
+        check_host(&t, f, &f->hosts[i], patched);
         if (progress && i % 500 == 0)
             fprintf(stderr, "\r%zu of %zu hosts", i, f->nhosts);
     }

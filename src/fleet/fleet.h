@@ -13,6 +13,14 @@
 #include "net/intent.h"
 #include "tree/release.h"
 
+/* What is changed in the images of a profile's tree: directories, tar or cpio archives. */
+struct kl_patching {
+    const char *profile; /* that says it: also for those that inherit it */
+    const char **initrd, **stage2;
+    size_t ninitrd, nstage2;
+    struct kl_place at, initrd_at, stage2_at;
+};
+
 /* What a profile, a group, `defaults` and a host can all say. NULL and 0: not said. */
 struct kl_settings {
     const char *tree;                 /* a name below server.trees, or an absolute directory */
@@ -31,6 +39,7 @@ struct kl_settings {
     size_t ndns;
     const char **search;
     size_t nsearch;
+    const struct kl_patching *patch; /* a profile's alone */
 };
 
 struct kl_nic {
@@ -86,6 +95,8 @@ const struct kl_host *kl_fleet_host(const struct kl_fleet *f, const char *name);
 const struct kl_host *kl_fleet_by_mac(const struct kl_fleet *f, const struct kl_mac *m);
 const struct kl_host *kl_fleet_by_addr(const struct kl_fleet *f, const struct kl_addr *addr);
 const struct kl_host *kl_fleet_by_uuid(const struct kl_fleet *f, const uint8_t uuid[16]);
+/* The name of its tree below server.trees; NULL when it is not one of those. Part of `s`. */
+const char *kl_tree_name(const struct kl_fleet *f, const struct kl_settings *s);
 /* The name nearest to a misspelt one, or NULL. */
 const char *kl_fleet_nearest(const struct kl_fleet *f, const char *name);
 

@@ -113,10 +113,10 @@ static const char *read_hostname(struct kl_wip *w, const struct kl_node *n)
 
 static void read_keys(struct kl_wip *w, const struct kl_node *host, const struct kl_node **network)
 {
-    const char *keys[HOST_KEYS + KL_SETTINGS + 1] = {0};
+    const char *keys[HOST_KEYS + KL_S_PATCH + 1] = {0};
     struct kl_draft *d = w->draft;
     memcpy(keys, host_keys, sizeof host_keys);
-    memcpy(keys + HOST_KEYS, kl_setting_keys, KL_SETTINGS * sizeof *keys);
+    memcpy(keys + HOST_KEYS, kl_setting_keys, KL_S_PATCH * sizeof *keys);
     for (const struct kl_node *e = host->first; e; e = e->next) {
         const char *s;
         int key = kl_read_key(w->l, e, keys, "a host");

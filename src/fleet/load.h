@@ -27,6 +27,7 @@ enum kl_setting {
     KL_S_SYSLOG,
     KL_S_DNS,
     KL_S_SEARCH,
+    KL_S_PATCH, /* the last: only a profile has it */
     KL_SETTINGS
 };
 

@@ -36,20 +36,26 @@ const char *kl_plan_base_url(struct kl_arena *a, const struct kl_fleet *f, const
     return kl_sprintf(a, "http://%s:%u", host, f->server.http_port);
 }
 
-/* Where the tree's files lie on this server: "/trees/NAME", or NULL when it is not one of ours. */
+const char *kl_tree_name(const struct kl_fleet *f, const struct kl_settings *s)
+{
+    const char *tree = s->tree, *trees = f->server.trees;
+    if (!tree || tree[0] != '/')
+        return tree;
+    size_t n = trees ? strlen(trees) : 0;
+    return n && strncmp(tree, trees, n) == 0 && tree[n] == '/' ? tree + n + 1 : NULL;
+}
+
+/* Where the tree's files lie on this server: "/trees/NAME", or, with the profile's patches in them,
+ * "/patched/PROFILE/NAME"; NULL when it is not one of ours. */
 static const char *tree_path(
     struct kl_arena *a, const struct kl_fleet *f, const struct kl_settings *s)
 {
-    const char *tree = s->tree;
-    if (!tree)
+    const char *name = kl_tree_name(f, s);
+    if (!name)
         return NULL;
-    if (tree[0] != '/')
-        return kl_sprintf(a, KL_PATH_TREES "%s", tree);
-    const char *trees = f->server.trees;
-    size_t n = trees ? strlen(trees) : 0;
-    if (n && strncmp(tree, trees, n) == 0 && tree[n] == '/')
-        return kl_sprintf(a, KL_PATH_TREES "%s", tree + n + 1);
-    return NULL;
+    if (s->patch)
+        return kl_sprintf(a, KL_PATH_PATCHED "%s/%s", s->patch->profile, name);
+    return kl_sprintf(a, KL_PATH_TREES "%s", name);
 }
 
 struct planner {
@@ -75,12 +81,13 @@ static const char *host_url(struct planner *p, const char *name)
 static void say_install(struct planner *p)
 {
     const struct kl_settings *s = p->h->set;
+    const char *tree = p->tree ? kl_sprintf(p->a, "%s%s", p->base, p->tree) : NULL;
+    bool patched = s->patch && s->patch->nstage2;
     p->out->install = (struct kl_install){
         .kickstart = host_url(p, "ks.cfg"),
-        .repo = s->repo   ? s->repo
-                : p->tree ? kl_sprintf(p->a, "%s%s", p->base, p->tree)
-                          : NULL,
-        .stage2 = s->stage2,
+        .repo = s->repo ? s->repo : tree,
+        /* packages from elsewhere, and the patched image all the same */
+        .stage2 = s->stage2 || !s->repo || !patched ? s->stage2 : tree,
         .syslog = s->syslog,
         .sshd = s->sshd,
         .console = s->console,
@@ -153,7 +160,7 @@ static struct kl_boot boot_from(struct planner *p, const char *root, bool armed,
 {
     const struct kl_settings *s = p->h->set;
     const char **initrds = kl_alloc(p->a, sizeof *initrds);
-    initrds[0] = tree_file(p, root, s->initrd, "images/pxeboot/initrd.img");
+    initrds[0] = tree_file(p, root, s->initrd, KL_TREE_INITRD);
     return (struct kl_boot){
         .host = p->h->name,
         .kernel = tree_file(p, root, s->kernel, "images/pxeboot/vmlinuz"),

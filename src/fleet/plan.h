@@ -19,10 +19,15 @@ struct kl_plan {
  * Base URL without a slash at the end: "http://[2001:db8:20::20]" or "http://192.0.2.1:8080". */
 const char *kl_plan_base_url(struct kl_arena *a, const struct kl_fleet *f, const struct kl_host *h);
 
+/* Where a tree has its initrd when nothing else is said. */
+#define KL_TREE_INITRD "images/pxeboot/initrd.img"
+
 /* Paths below the base URL, also used for TFTP and by the server's content table. */
 #define KL_PATH_HOST "/host/"   /* /host/NAME/{boot.ipxe,grub.cfg,pxelinux.cfg,ks.cfg,...} */
 #define KL_PATH_TREES "/trees/" /* files of server.trees */
-#define KL_PATH_BOOT "/boot/"   /* files of server.boot */
+/* Files of a tree as a profile patches them: /patched/PROFILE/TREE/... */
+#define KL_PATH_PATCHED "/patched/"
+#define KL_PATH_BOOT "/boot/" /* files of server.boot */
 
 /* The parts of a plan. A loader's part brings the kernel line with it. */
 enum {

@@ -105,6 +105,7 @@ static void add_block(struct kl_block *sum, const struct kl_block *b)
     TAKE(KL_S_DNS, ndns);
     TAKE(KL_S_SEARCH, search);
     TAKE(KL_S_SEARCH, nsearch);
+    TAKE(KL_S_PATCH, patch);
 #undef TAKE
     if (b->said & 1u << KL_S_DNS)
         sum->dns_at = b->dns_at;
@@ -210,6 +211,28 @@ static void settle_release(struct kl_load *l, struct kl_block *sum, const struct
             "the tree does not say which release it holds");
 }
 
+/* --- patches -----------------------------------------------------------------------------------*/
+
+/* What is patched is a file of a tree that this server serves. */
+static void check_patch(struct kl_load *l, const struct kl_block *sum, const struct kl_draft *draft)
+{
+    const struct kl_settings *s = &sum->set;
+    struct kl_place at = sum->at[KL_S_PATCH];
+    if (!s->patch || l->broken)
+        return;
+    if (!kl_tree_name(l->f, s) || !l->f->server.trees)
+        kl_diag(l->d, KL_ERROR, "patch-no-tree", at, "name a tree below server.trees with 'tree:'",
+            "'%s' has a patch and no tree of this server to apply it to", draft->host.name);
+    if (s->patch->ninitrd && s->initrd && strstr(s->initrd, "://"))
+        kl_diag(l->d, KL_ERROR, "patch-no-file", at, "leave 'initrd:' out, or the patch of it",
+            "the initrd of '%s' is a URL: only a file of the tree can be patched",
+            draft->host.name);
+    if (s->patch->nstage2 && s->stage2)
+        kl_diag(l->d, KL_ERROR, "patch-no-file", at, "leave 'stage2:' out, or the patch of it",
+            "the stage2 of '%s' is a URL: only a file of the tree can be patched",
+            draft->host.name);
+}
+
 /* --- hosts -------------------------------------------------------------------------------------*/
 
 static const struct kl_settings *kept(struct kl_load *l, const struct kl_block *sum)
@@ -307,6 +330,8 @@ void kl_resolve_settings(struct kl_load *l, struct kl_draft *draft)
     if (draft->own || !shared->kept) {
         if (known)
             settle_release(l, sum, draft);
+        if (known)
+            check_patch(l, sum, draft);
         draft->host.set = kept(l, sum);
         if (!draft->own)
             shared->kept = draft->host.set;

@@ -27,6 +27,7 @@ const char *const kl_setting_keys[] = {
     [KL_S_SYSLOG] = "syslog",
     [KL_S_DNS] = "dns",
     [KL_S_SEARCH] = "search",
+    [KL_S_PATCH] = "patch",
     [KL_SETTINGS] = NULL,
 };
 
@@ -244,6 +245,37 @@ static void read_dns(struct kl_load *l, struct kl_block *b, const struct kl_node
     b->dns_at = at;
 }
 
+static const char *read_input(struct kl_load *l, const struct kl_node *n)
+{
+    const char *path = read_path(l, n, "the path of a directory or an archive");
+    if (path && access(path, R_OK) != 0)
+        kl_diag(l->d, KL_WARNING, "patch-missing", n->at,
+            "a path is relative to the file that names it", "there is no %s", path);
+    return path;
+}
+
+/* NULL when it changes nothing: so a profile can take back what it inherits. */
+static const struct kl_patching *read_patch(struct kl_load *l, const struct kl_node *n)
+{
+    static const char *const keys[] = {"initrd", "stage2", NULL};
+    static const char what[] = "directories and archives";
+    if (!kl_read_mapping(l, n, "what is patched, 'initrd' and 'stage2'"))
+        return NULL;
+    struct kl_patching *p = kl_alloc(l->a, sizeof *p);
+    p->at = n->at;
+    for (const struct kl_node *e = n->first; e; e = e->next) {
+        int key = kl_read_key(l, e, keys, "a patch");
+        if (key == 0) {
+            p->initrd = read_texts(l, e, what, read_input, &p->ninitrd);
+            p->initrd_at = e->at;
+        } else if (key == 1) {
+            p->stage2 = read_texts(l, e, what, read_input, &p->nstage2);
+            p->stage2_at = e->at;
+        }
+    }
+    return p->ninitrd || p->nstage2 ? p : NULL;
+}
+
 void kl_read_setting(
     struct kl_load *l, struct kl_block *b, enum kl_setting which, const struct kl_node *n)
 {
@@ -293,6 +325,9 @@ void kl_read_setting(
     case KL_S_SEARCH:
         s->search = read_texts(l, n, "domains", read_domain, &s->nsearch);
         break;
+    case KL_S_PATCH:
+        s->patch = read_patch(l, n);
+        break;
     case KL_SETTINGS:
         break;
     }
@@ -300,13 +335,13 @@ void kl_read_setting(
 
 /* --- blocks ------------------------------------------------------------------------------------*/
 
-/* Only a profile has the key `inherits`. */
+/* Only a profile has the keys `patch` and `inherits`. */
 static struct kl_block *read_block(
     struct kl_load *l, const struct kl_node *n, const char *what, bool profile)
 {
     struct kl_block *b = kl_alloc(l->tmp, sizeof *b);
     const char *keys[KL_SETTINGS + 2] = {0};
-    memcpy(keys, kl_setting_keys, KL_SETTINGS * sizeof *keys);
+    memcpy(keys, kl_setting_keys, (profile ? KL_SETTINGS : KL_S_PATCH) * sizeof *keys);
     if (profile)
         keys[KL_SETTINGS] = "inherits";
     if (n->kind == KL_SCALAR && n->type == KL_IS_NULL)
@@ -330,6 +365,23 @@ struct kl_block *kl_read_block(struct kl_load *l, const struct kl_node *n, const
     return read_block(l, n, what, false);
 }
 
+/* A patched tree has the profile's name in its URL, which stands on the kernel line. */
+static void name_patch(struct kl_load *l, struct kl_block *b)
+{
+    struct kl_patching *p = (struct kl_patching *)b->set.patch; /* the block's own */
+    if (!p)
+        return;
+    p->profile = b->self.name;
+    for (const char *c = p->profile; *c; c++)
+        if (!isalnum((unsigned char)*c) && !strchr("-_.", *c)) {
+            kl_diag(l->d, KL_ERROR, "bad-name", b->self.at,
+                "call it by letters, digits, '-', '_' and '.'",
+                "a profile with 'patch' gives its name to a URL, and '%s' does not fit there",
+                p->profile);
+            return;
+        }
+}
+
 static void read_named(struct kl_load *l, const struct kl_node *n, struct kl_names *into,
     const char *one, bool profile)
 {
@@ -338,6 +390,7 @@ static void read_named(struct kl_load *l, const struct kl_node *n, struct kl_nam
     for (const struct kl_node *e = n->first; e; e = e->next) {
         struct kl_block *b = read_block(l, e, kl_sprintf(l->tmp, "a %s", one), profile);
         b->self = (struct kl_name_ref){kl_load_string(l, e->key->text), e->key->at};
+        name_patch(l, b);
         const void **slot = kl_names_slot(into, b->self.name);
         const struct kl_block *was = *slot;
         if (was) {

@@ -1,26 +1,19 @@
-/* Files are opened below their root with openat2(RESOLVE_BENEATH): the kernel itself refuses what
- * leaves it, whatever links lie there. The root is opened for each request, so that what is
- * mounted over it later is seen.
- *
- * A host that is not armed gets a local-disk script without its plan being made: that answer must
+/* A host that is not armed gets a local-disk script without its plan being made: that answer must
  * not depend on anything that could fail. */
 #include "serve/content.h"
 
 #include "base/text.h"
 #include "fleet/plan.h"
+#include "serve/patched.h"
 #include "serve/path.h"
 #include "serve/report.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 enum script { IPXE, GRUB, PXELINUX, KICKSTART, RESCUE };
 
@@ -78,31 +71,13 @@ static const char *type_of(const char *path)
     return "application/octet-stream";
 }
 
-static int open_beneath(const char *root, const char *path)
-{
-    int dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0)
-        return -1;
-    /* O_NONBLOCK: a FIFO that lies in a tree must not hold the server up. */
-    struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
-    long fd;
-    do
-        fd = syscall(SYS_openat2, dir, path, &how, sizeof how);
-    while (fd < 0 && errno == EAGAIN); /* a rename raced with "..": openat2(2) */
-    int e = errno;
-    close(dir);
-    errno = e;
-    return (int)fd;
-}
-
 static void find_file(const char *root, const char *what, const char *path, struct kl_answer *out)
 {
     if (!root) {
         because(out, "the inventory has no %s", what);
         return;
     }
-    int fd = *path ? open_beneath(root, path) : (errno = EISDIR, -1);
+    int fd = *path ? kl_open_beneath(root, path) : (errno = EISDIR, -1);
     out->rope = fd < 0 ? NULL : kl_rope_of_fd(fd);
     if (out->rope) {
         out->found = KL_FOUND;
@@ -130,6 +105,33 @@ static void find_file(const char *root, const char *what, const char *path, stru
         because(out, "below %s: %s", root, strerror(errno));
     }
     out->found = errno == EINVAL ? KL_NOT_FOUND : KL_CANNOT;
+}
+
+static void find_patched(const struct kl_ask *ask, const char *path, struct kl_answer *out)
+{
+    const char *rest;
+    const struct kl_patched_tree *t = kl_patched_find(ask->patched, path, &rest);
+    if (!t) {
+        because(out, "no profile of a host patches such a tree");
+        return;
+    }
+    const char *broken = kl_patched_broken(t);
+    if (broken) {
+        out->found = KL_CANNOT;
+        because(out, "%s", broken);
+        return;
+    }
+    struct kl_rope *file = kl_patched_file(t, rest);
+    if (!file) {
+        char own[KL_PATH_ROOM];
+        snprintf(own, sizeof own, "%s%s%s", kl_patched_name(t), *rest ? "/" : "", rest);
+        find_file(ask->fleet->server.trees, "server.trees", own, out);
+        return;
+    }
+    out->found = KL_FOUND;
+    out->rope = kl_rope_hold(file);
+    out->type = type_of(rest);
+    because(out, "patched");
 }
 
 /* --- what is made for a host -------------------------------------------------------------------*/
@@ -176,6 +178,21 @@ static void first_error(const struct kl_diags *d, const char *host, struct kl_an
     because(out, "cannot be made");
 }
 
+/* A tree that could not be patched is given to nobody, so neither is the way to it. */
+static bool patch_failed(
+    const struct kl_ask *ask, const struct kl_host *h, enum script kind, struct kl_answer *out)
+{
+    if (!h->set->patch || kind == KICKSTART || kind == RESCUE)
+        return false;
+    const struct kl_patched_tree *t = kl_patched_of(ask->patched, ask->fleet, h->set);
+    const char *broken = t ? kl_patched_broken(t) : "the tree was not patched";
+    if (!broken)
+        return false;
+    out->found = KL_CANNOT;
+    because(out, "cannot be made: %s", broken);
+    return true;
+}
+
 static void plan_script(
     const struct kl_ask *ask, const struct kl_host *h, enum script kind, struct kl_answer *out)
 {
@@ -207,7 +224,8 @@ static void find_script(
     out->host = h;
     out->stage = loader ? "loader" : "installer";
     if (armed(ask, h)) {
-        plan_script(ask, h, kind, out);
+        if (!patch_failed(ask, h, kind, out))
+            plan_script(ask, h, kind, out);
         if (out->found != KL_CANNOT || !loader)
             return;
         /* The loader must get something that ends well: its own disk. */
@@ -349,6 +367,9 @@ void kl_content_find(const struct kl_ask *ask, struct kl_answer *out)
         find_host(ask, path + 5, out);
     } else if (kl_starts(path, "trees/")) {
         find_file(ask->fleet->server.trees, "server.trees", path + 6, out);
+        out->stage = stage_of_tree_file(path);
+    } else if (kl_starts(path, "patched/")) {
+        find_patched(ask, path + 8, out);
         out->stage = stage_of_tree_file(path);
     } else {
         find_rest(ask, path, kl_starts(path, "boot/") ? path + 5 : path, out);

@@ -4,6 +4,7 @@
  *   /host/NAME/ks.cfg, rescue.cfg                  the kickstart; nothing if not armed
  *   /host/NAME/report?KEY=VALUE&...                a machine reports itself; goes to the log
  *   /trees/..., /boot/...                          files below server.trees, server.boot
+ *   /patched/PROFILE/TREE/...                      a tree's files, as the profile patches them
  *   boot.ipxe, grub.cfg, grub.cfg-01-MAC, pxelinux.cfg/01-MAC, pxelinux.cfg/default
  *                                                  at any depth: the script of who asks
  *   NAME                                           else a file below server.boot
@@ -20,8 +21,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct kl_patched; /* patched.h */
+
 struct kl_ask {
     const struct kl_fleet *fleet;
+    const struct kl_patched *patched; /* of this fleet; NULL: none */
     bool (*armed)(void *arg, const char *host);
     void *armed_arg;
     const char *path; /* as it was asked for, not decoded; no query */

@@ -12,6 +12,7 @@
 #include "serve/dhcp6.h"
 #include "serve/drop.h"
 #include "serve/http.h"
+#include "serve/patched.h"
 #include "serve/state.h"
 #include "serve/tftpd.h"
 
@@ -43,6 +44,7 @@ struct reload {
     int done; /* an eventfd that the thread writes to */
     bool running, again;
     struct kl_fleet *fleet; /* what it found; NULL: not to be used */
+    struct kl_patched *patched;
     struct kl_diags *diags;
 };
 
@@ -98,7 +100,11 @@ static void on_usr1(evutil_socket_t fd, short what, void *arg)
 static void *load(void *arg)
 {
     struct daemon *d = arg;
-    d->reload.fleet = kl_fleet_load(d->options->inventory, d->reload.diags);
+    struct kl_snapshot *now = kl_serve_take(&d->serve);
+    struct kl_fleet *f = kl_fleet_load(d->options->inventory, d->reload.diags);
+    d->reload.fleet = f;
+    d->reload.patched = f ? kl_patched_new(f, kl_snapshot_patched(now), d->reload.diags) : NULL;
+    kl_serve_give(now);
     eventfd_write(d->reload.done, 1);
     return NULL;
 }
@@ -178,7 +184,7 @@ static void on_loaded(evutil_socket_t fd, short what, void *arg)
     if (f) {
         say_what_waits(d, &kl_snapshot_fleet(old)->server, &f->server);
         kl_log(&d->serve, KL_LOG_INFO, "reload", NULL, NULL, "result=used hosts=%zu", f->nhosts);
-        kl_serve_put(&d->serve, kl_snapshot_new(f));
+        kl_serve_put(&d->serve, kl_snapshot_new(f, d->reload.patched));
     } else {
         kl_log(&d->serve, KL_LOG_ERROR, "reload", NULL, NULL,
             "result=refused errors=%zu message=\"the inventory in use stays in use\"",
@@ -337,6 +343,14 @@ static void raise_limits(void)
     }
 }
 
+/* Images come from anywhere: they are read without privileges, and before anybody asks. */
+static void patch_trees(struct daemon *d, struct kl_snapshot *first)
+{
+    struct kl_diags *diags KL_DIAGS_SCOPE = kl_diags_new();
+    kl_snapshot_patch(first, kl_patched_new(kl_snapshot_fleet(first), NULL, diags));
+    log_diags(d, diags);
+}
+
 static bool serve(struct daemon *d)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -345,8 +359,10 @@ static bool serve(struct daemon *d)
     const struct kl_fleet *f = kl_snapshot_fleet(first);
     mask_signals(SIG_BLOCK);
     bool ok = make_events(d) && open_all(d, f);
-    if (ok)
+    if (ok) {
         kl_check_readable(&d->serve, f, d->options->inventory);
+        patch_trees(d, first);
+    }
     ok = ok && start_services(d);
     mask_signals(SIG_UNBLOCK);
     if (ok) {
@@ -364,6 +380,7 @@ static void clean_up(struct daemon *d)
 {
     if (d->reload.running) {
         pthread_join(d->reload.thread, NULL);
+        kl_patched_free(d->reload.patched);
         kl_fleet_free(d->reload.fleet);
         kl_diags_free(d->reload.diags);
     }
@@ -396,7 +413,7 @@ bool kl_daemon_run(struct kl_fleet *f, const struct kl_daemon_options *o)
     kl_log_init(&d->serve.log);
     if (o->debug)
         d->serve.log.least = KL_LOG_DEBUG;
-    kl_serve_put(&d->serve, kl_snapshot_new(f));
+    kl_serve_put(&d->serve, kl_snapshot_new(f, NULL));
     bool ok = serve(d);
     if (ok) {
         log_counters(d);

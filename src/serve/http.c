@@ -355,6 +355,7 @@ static enum MHD_Result answer(struct request *r, struct MHD_Connection *c, const
     struct kl_http *h = r->http;
     struct kl_snapshot *snapshot = kl_serve_take(h->serve);
     struct kl_ask ask = {.fleet = kl_snapshot_fleet(snapshot),
+        .patched = kl_snapshot_patched(snapshot),
         .armed = armed,
         .armed_arg = h->serve,
         .from = peer_of(c)};

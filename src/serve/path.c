@@ -1,6 +1,14 @@
+/* Files are opened below their root with openat2(RESOLVE_BENEATH): the kernel itself refuses what
+ * leaves it, whatever links lie there. The root is opened for each request, so that what is
+ * mounted over it later is seen. */
 #include "serve/path.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static int hex(char c)
 {
@@ -84,4 +92,22 @@ size_t kl_path_decode(const char *raw, size_t len, char *out, size_t room)
     }
     out[n] = '\0';
     return n;
+}
+
+int kl_open_beneath(const char *root, const char *path)
+{
+    int dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return -1;
+    /* O_NONBLOCK: a FIFO that lies in a tree must not hold the server up. */
+    struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+    long fd;
+    do
+        fd = syscall(SYS_openat2, dir, path, &how, sizeof how);
+    while (fd < 0 && errno == EAGAIN); /* a rename raced with "..": openat2(2) */
+    int e = errno;
+    close(dir);
+    errno = e;
+    return (int)fd;
 }

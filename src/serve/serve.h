@@ -19,9 +19,11 @@ struct event_base;
 /* A fleet in use. A reload swaps it; whoever began with the old one holds it until done. Taking and
  * giving back are thread-safe. */
 struct kl_snapshot;
+struct kl_patched;
 struct kl_serve;
 
 const struct kl_fleet *kl_snapshot_fleet(const struct kl_snapshot *s);
+const struct kl_patched *kl_snapshot_patched(const struct kl_snapshot *s); /* patched.h; or NULL */
 struct kl_snapshot *kl_serve_take(struct kl_serve *s); /* the current one, held */
 void kl_serve_give(struct kl_snapshot *s);             /* lets go of it */
 

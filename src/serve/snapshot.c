@@ -3,20 +3,34 @@
 #include "serve/state.h"
 
 #include "base/arena.h"
+#include "serve/patched.h"
 
 #include <stdlib.h>
 
 struct kl_snapshot {
     atomic_ulong held;
     struct kl_fleet *fleet;
+    struct kl_patched *patched;
 };
 
-struct kl_snapshot *kl_snapshot_new(struct kl_fleet *f)
+struct kl_snapshot *kl_snapshot_new(struct kl_fleet *f, struct kl_patched *patched)
 {
     struct kl_snapshot *s = kl_xmalloc(sizeof *s);
     atomic_init(&s->held, 1);
     s->fleet = f;
+    s->patched = patched;
     return s;
+}
+
+void kl_snapshot_patch(struct kl_snapshot *s, struct kl_patched *take)
+{
+    kl_patched_free(s->patched);
+    s->patched = take;
+}
+
+const struct kl_patched *kl_snapshot_patched(const struct kl_snapshot *s)
+{
+    return s->patched;
 }
 
 const struct kl_fleet *kl_snapshot_fleet(const struct kl_snapshot *s)
@@ -37,6 +51,7 @@ void kl_serve_give(struct kl_snapshot *s)
 {
     if (!s || atomic_fetch_sub_explicit(&s->held, 1, memory_order_acq_rel) != 1)
         return;
+    kl_patched_free(s->patched);
     kl_fleet_free(s->fleet);
     free(s);
 }

@@ -18,8 +18,10 @@ struct kl_serve {
     atomic_bool armed_broken; /* the state file could not be read: said once, until it can */
 };
 
-/* Takes the fleet over; held once. */
-struct kl_snapshot *kl_snapshot_new(struct kl_fleet *f);
+/* Takes the fleet and what is patched for it (NULL: nothing) over; held once. */
+struct kl_snapshot *kl_snapshot_new(struct kl_fleet *f, struct kl_patched *patched);
+/* Gives it what is patched, while nobody else has it yet. */
+void kl_snapshot_patch(struct kl_snapshot *s, struct kl_patched *take);
 /* From now on this is the current one (NULL: none); takes its hold over, drops the old one's. */
 void kl_serve_put(struct kl_serve *s, struct kl_snapshot *next);
 

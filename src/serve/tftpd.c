@@ -300,6 +300,7 @@ static void answer(struct kl_tftpd *d, const struct incoming *in, const struct k
     };
     struct kl_snapshot *snapshot = kl_serve_take(d->serve);
     struct kl_ask ask = {.fleet = kl_snapshot_fleet(snapshot),
+        .patched = kl_snapshot_patched(snapshot),
         .armed = armed,
         .armed_arg = d->serve,
         .path = r->path,
