@@ -18,6 +18,11 @@ enum {
     KL_INITRD_NAME_MOST = 255,  /* NAME_MAX */
 };
 
+/* Installer initrds are packed to a fifth. What is packed to less than a two-hundredth, once it is
+ * larger than any that boots, is a bomb long before kl_initrd_options.unpacked_most. */
+#define KL_INITRD_RATIO_MOST 200
+#define KL_INITRD_RATIO_FROM ((uint64_t)256 << 20)
+
 /* What the kernel ignores or loses: told when the image was read. */
 struct kl_trap {
     const char *code, *message;

@@ -62,11 +62,16 @@ static uint64_t where(const struct scan *s)
     return s->unpack ? s->segment->start : at(s);
 }
 
-static bool bomb(struct scan *s)
+static bool is_sane(struct scan *s)
 {
-    return kl_fault(s->r->log, KL_IMAGE_BOMB, where(s), NULL,
-        "it unpacks to more than %llu MiB, which is no initrd",
-        (unsigned long long)(s->unpacked_most >> 20));
+    if (s->unpacked > s->unpacked_most)
+        return kl_fault(s->r->log, KL_IMAGE_BOMB, where(s), NULL,
+            "it unpacks to more than %llu MiB, which is no initrd",
+            (unsigned long long)(s->unpacked_most >> 20));
+    if (s->unpacked > KL_INITRD_RATIO_FROM && s->unpacked / KL_INITRD_RATIO_MOST > s->r->len)
+        return kl_fault(s->r->log, KL_IMAGE_BOMB, where(s), NULL,
+            "it unpacks to more than %d times its size, which is no initrd", KL_INITRD_RATIO_MOST);
+    return true;
 }
 
 static bool more_raw(struct scan *s)
@@ -90,7 +95,7 @@ static bool more_packed(struct scan *s)
     s->unpacked += (size_t)n;
     if (s->options->progress)
         s->options->progress(s->options->progress_arg, kl_unpack_end(s->unpack), s->r->len);
-    return s->unpacked <= s->unpacked_most || bomb(s);
+    return is_sane(s);
 }
 
 /* At least `n` bytes in the buffer, or as many as there are. False after a fault. */

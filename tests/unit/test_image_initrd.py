@@ -6,6 +6,7 @@ import os
 import random
 import stat
 import subprocess
+import zlib
 from pathlib import Path
 
 import pytest
@@ -324,3 +325,15 @@ def test_what_is_cut_short_is_refused(packer, base, tmp_path):
         r = kickline("patch", "--no-cache", image, "--add", f"{tmp_path / 'x'}:x", "-o", out,
                      ok=False)
         assert r.returncode and b"error" in r.stderr and not out.exists()
+
+
+def test_a_bomb_is_refused_early(tmp_path):
+    """Bytes that unpack to a thousand times as many: long before eight gibibytes."""
+    fields = [1, 0o100644, 0, 0, 1, 0, 1 << 30, 0, 0, 0, 0, len("zeros") + 1, 0]
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    packed = packer.compress(b"070701" + b"".join(b"%08X" % v for v in fields) + b"zeros\0")
+    packed += b"".join(packer.compress(bytes(1 << 20)) for _ in range(260)) + packer.flush()
+    image = tmp_path / "initrd.img"
+    image.write_bytes(packed)
+    r = kickline("inspect", "--no-cache", image, ok=False)
+    assert r.returncode == 2 and b"times its size" in r.stderr and b"image-too-large" in r.stderr
