@@ -113,8 +113,9 @@ struct kl_erofs {
         const char *text; /* "security.capability." */
         size_t len;
     } * prefix;
-    struct kl_erofs_table known;     /* nid -> kl_erofs_inode */
-    uint64_t dir_bytes, xattr_bytes; /* read so far: an image has no more than its own length */
+    struct kl_erofs_table known;                 /* nid -> kl_erofs_inode */
+    uint64_t dir_bytes, link_bytes, xattr_bytes; /* read so far: an image has not many more than
+                                                    its own length */
     struct kl_erofs_window {
         uint64_t at;
         size_t n;
@@ -143,7 +144,8 @@ static inline uint64_t kl_erofs_up(uint64_t n, uint64_t to)
 
 /* erofs_read.c. Small things that lie close together: a window of the image is kept. */
 bool kl_erofs_meta(struct kl_erofs *e, uint64_t at, void *to, size_t n, const char *what);
-struct kl_erofs_inode *kl_erofs_inode(struct kl_erofs *e, uint64_t nid); /* NULL: reported */
+/* NULL: reported; `named` is the byte of what names it. */
+struct kl_erofs_inode *kl_erofs_inode(struct kl_erofs *e, uint64_t nid, uint64_t named);
 /* The entries of a directory as they stand, but for "." and "..": `at` is the entry's byte of the
  * directory. False from `each` ends it. */
 typedef bool kl_erofs_entry_fn(void *arg, uint64_t at, const char *name, size_t len, uint64_t nid);

@@ -115,13 +115,13 @@ static void read_compact(const struct kl_erofs *e, struct kl_erofs_inode *i, con
     i->mtime = (int64_t)((uint64_t)e->epoch + kl_le32(b + 12));
 }
 
-static struct kl_erofs_inode *read_inode(struct kl_erofs *e, uint64_t nid)
+static struct kl_erofs_inode *read_inode(struct kl_erofs *e, uint64_t nid, uint64_t named)
 {
     unsigned char b[64] = {0};
     uint64_t start = (uint64_t)e->meta << e->bits;
     if (start > e->in.len || nid > (e->in.len - start) / KL_EROFS_SLOT) {
-        kl_fault(e->log, KL_IMAGE_CORRUPT, KL_NO_OFFSET, NULL,
-            "a directory names inode %llu, which lies after the end of the image",
+        kl_fault(e->log, KL_IMAGE_CORRUPT, named, NULL,
+            "here inode %llu is named, which lies after the end of the image",
             (unsigned long long)nid);
         return NULL;
     }
@@ -150,16 +150,20 @@ static struct kl_erofs_inode *read_inode(struct kl_erofs *e, uint64_t nid)
     return kind_is_sane(e, i) ? i : NULL;
 }
 
-struct kl_erofs_inode *kl_erofs_inode(struct kl_erofs *e, uint64_t nid)
+struct kl_erofs_inode *kl_erofs_inode(struct kl_erofs *e, uint64_t nid, uint64_t named)
 {
     struct kl_erofs_inode *i = kl_erofs_known(&e->known, nid);
-    if (!i && (i = read_inode(e, nid)))
+    if (!i && (i = read_inode(e, nid, named)))
         *kl_erofs_at(&e->known, nid) = i;
     return i;
 }
 
 static bool read_target(struct kl_erofs *e, struct kl_erofs_inode *i)
 {
+    if (i->size > e->in.len - e->link_bytes)
+        return kl_fault(e->log, KL_IMAGE_BOMB, i->where, NULL,
+            "the targets of symbolic links together are longer than the image");
+    e->link_bytes += i->size;
     char *target = kl_alloc(e->a, (size_t)i->size + 1);
     if (!kl_erofs_data(e, i, 0, target, (size_t)i->size))
         return false;
@@ -175,7 +179,7 @@ static bool read_target(struct kl_erofs *e, struct kl_erofs_inode *i)
 static bool make_node(struct kl_erofs *e, const char *name, size_t len, uint64_t nid,
     const struct kl_node *dir, struct kl_node **out)
 {
-    struct kl_erofs_inode *i = kl_erofs_inode(e, nid);
+    struct kl_erofs_inode *i = kl_erofs_inode(e, nid, dir ? dir->where : KL_EROFS_SUPER + 14);
     if (!i)
         return false;
     struct kl_node *n = *out = kl_node_new(&e->fs, name, len);

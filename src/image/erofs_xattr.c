@@ -36,7 +36,7 @@ bool kl_erofs_prefixes(struct kl_erofs *e, uint64_t start, unsigned n)
 {
     struct kl_erofs_inode *packed = NULL;
     if (e->features & KL_EROFS_FRAGMENTS && e->packed && !(e->compat & KL_EROFS_PLAIN_PREFIXES) &&
-        !(packed = kl_erofs_inode(e, e->packed)))
+        !(packed = kl_erofs_inode(e, e->packed, KL_EROFS_SUPER + 96)))
         return false;
     e->prefix = kl_alloc(e->a, (n + 1) * sizeof *e->prefix);
     for (uint64_t at = start; e->prefixes < n;) {

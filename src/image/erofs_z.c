@@ -438,7 +438,8 @@ static bool read_rotated(
 static bool read_fragment(
     struct kl_erofs *e, struct kl_erofs_inode *i, uint64_t at, char *to, size_t n)
 {
-    struct kl_erofs_inode *packed = e->packed ? kl_erofs_inode(e, e->packed) : NULL;
+    struct kl_erofs_inode *packed =
+        e->packed ? kl_erofs_inode(e, e->packed, KL_EROFS_SUPER + 96) : NULL;
     if (!packed || packed == i || at > packed->size || n > packed->size - at)
         return kl_fault(e->log, KL_IMAGE_CORRUPT, i->where, NULL,
             "a file's end should lie in the packed inode, and does not");

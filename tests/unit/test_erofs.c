@@ -193,9 +193,36 @@ static void damage_is_reported(void **state)
         const struct kl_diag *told = kl_diags_at(w.d, 0);
         if (w.ok || !told || strcmp(told->code, x->code) != 0)
             fail_msg("%s: %s", x->what, told ? told->message : "is not reported");
+        assert_true(told && strstr(told->message, ", at byte "));
         end(&w);
         free(m);
     }
+}
+
+/* Many inodes whose targets are the same bytes: memory is not asked for more than the image has. */
+static void links_are_not_longer_than_the_image(void **state)
+{
+    (void)state;
+    enum { LINKS = 64 };
+    struct image *m = sound();
+    unsigned char *root = m->b + (ptrdiff_t)2 * BLOCK;
+    unsigned first = LINKS * KL_EROFS_DIRENT;
+    memset(root, 0, BLOCK);
+    kl_put32(inode(m, ROOT) + 8, first + 2 * LINKS);
+    memset(m->b + (ptrdiff_t)3 * BLOCK, 'x', BLOCK);
+    for (unsigned n = 0; n < LINKS; n++) {
+        put_inode(m, n + 2, KL_EROFS_PLAIN, 0120777, 4000, 3);
+        kl_put16(inode(m, n + 2) + 2, 0);
+        put_entry(root, n, n + 2, first + 2 * n, 7);
+        root[first + 2 * n] = (unsigned char)('0' + n / 8);
+        root[first + 2 * n + 1] = (unsigned char)('0' + n % 8);
+    }
+    struct walk w;
+    walk(&w, m, sizeof *m);
+    assert_false(w.ok);
+    assert_string_equal(kl_diags_at(w.d, 0)->code, KL_IMAGE_BOMB);
+    end(&w);
+    free(m);
 }
 
 /* However it is cut, it is reported, and nothing behind the end is read. */
@@ -265,6 +292,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sound_one_is_sound),
         cmocka_unit_test(damage_is_reported),
+        cmocka_unit_test(links_are_not_longer_than_the_image),
         cmocka_unit_test(what_is_cut_short_is_reported),
         cmocka_unit_test(reads_from_anywhere),
         cmocka_unit_test(sums_as_crc32c),
