@@ -9,7 +9,12 @@
  *   directory that they are made in.
  * - A file over a file keeps that one's owner, mode and xattrs, but for what the patch gives;
  *   a new one has its directory's owner and SELinux label, mode 0644 or what the patch gives.
- * - A file over a directory, and a directory over anything else, is an error.
+ * - A file over a directory, and a directory over anything else, is an error. A directory over a
+ *   link to one is that one.
+ * - Removals are found in the image as it is, and come first: what else the patch puts sees the
+ *   tree without them. One behind a file of the patch takes that back.
+ * - Everything else is done in the order of the patch, through links that it puts, too. A change
+ *   that a later one would hide, by a link where it went through a directory, is an error.
  * - All times are the image's own (kl_fs.time), or $SOURCE_DATE_EPOCH's, but for what an archive
  *   gives: same input, same bytes.
  */
