@@ -219,8 +219,9 @@ static void an_empty_root_is_an_image(void **state)
     }
 }
 
-/* 70,000 names in one directory, and in another, hard links to the first and the last of them:
- * their numbers are too far from each other for one header. */
+/* 70,000 names in one directory, and in another, hard links to the first and the last of them, and
+ * to a file whose inode lies beside the last one's and whose number is far from it: too far for
+ * one header. */
 static void a_wide_directory_and_far_hard_links(void **state)
 {
     enum { WIDE = 70000 };
@@ -229,6 +230,7 @@ static void a_wide_directory_and_far_hard_links(void **state)
     (void)state;
     begin(&b, KL_CODEC_ZSTD);
     struct kl_node *wide = add(&b, b.s.fs.root, KL_NODE_DIR, "a"),
+                   *beside = add(&b, b.s.fs.root, KL_NODE_FILE, "aa"),
                    *links = add(&b, b.s.fs.root, KL_NODE_DIR, "b"), *last = NULL;
     for (unsigned i = 0; i < WIDE; i++) {
         last = add(&b, wide, i % 2 ? KL_NODE_FIFO : KL_NODE_FILE, kl_sprintf(b.a, "name-%05u", i));
@@ -236,13 +238,14 @@ static void a_wide_directory_and_far_hard_links(void **state)
     }
     add(&b, links, KL_NODE_FILE, "1")->own = wide->children[0]->own;
     add(&b, links, KL_NODE_FIFO, "2")->own = last->own;
+    add(&b, links, KL_NODE_FILE, "2a")->own = beside->own;
     add(&b, links, KL_NODE_SYMLINK, "3")->target = "name-00000";
     struct kl_squashfs *s = reopened(&b, &image);
     struct kl_fs *fs = kl_squashfs_fs(s);
     size_t n = 0;
     assert_true(kl_fs_walk(fs, fs->root, count, &n));
-    assert_int_equal(n, WIDE + 5);
-    assert_int_equal(kl_squashfs_super(s)->inodes, WIDE + 4);
+    assert_int_equal(n, WIDE + 7);
+    assert_int_equal(kl_squashfs_super(s)->inodes, WIDE + 5);
     for (unsigned i = 0; i < WIDE; i++) {
         char path[32];
         snprintf(path, sizeof path, "a/name-%05u", i);
@@ -254,6 +257,9 @@ static void a_wide_directory_and_far_hard_links(void **state)
     }
     assert_int_equal(kl_fs_at(fs, "b/1")->ino, kl_fs_at(fs, "a/name-00000")->ino);
     assert_int_equal(kl_fs_at(fs, "b/2")->ino, kl_fs_at(fs, "a/name-69999")->ino);
+    assert_int_equal(kl_fs_at(fs, "b/2a")->ino, kl_fs_at(fs, "aa")->ino);
+    assert_int_equal(kl_squashfs_own(kl_fs_at(fs, "b/2a"))->ref >> 16,
+        kl_squashfs_own(kl_fs_at(fs, "b/2"))->ref >> 16);
     assert_string_equal(kl_node_child(kl_fs_at(fs, "b"), "3", 1)->target, "name-00000");
     kl_squashfs_close(s);
     kl_rope_drop(image);
