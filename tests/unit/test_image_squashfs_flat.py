@@ -204,6 +204,9 @@ def mounted(image, tmp_path):
 
 def kernel_snapshot(image, tmp_path):
     with mounted(image, tmp_path) as at:
+        for top, _, _ in os.walk(at) if at else ():
+            for entry in os.scandir(top):  # what the listing says, and what the inode
+                assert entry.inode() == entry.stat(follow_symlinks=False).st_ino
         return snapshot(at) if at else None
 
 

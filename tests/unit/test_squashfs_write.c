@@ -219,6 +219,30 @@ static void an_empty_root_is_an_image(void **state)
     }
 }
 
+/* Entries say numbers of their own, which readdir(3) gives: those of the inodes. */
+static void check_listing(struct kl_squashfs *s, const struct kl_node *dir)
+{
+    const struct kl_squashfs_inode *own = dir->own;
+    uint64_t block = own->dir_block;
+    size_t offset = own->dir_offset;
+    for (size_t i = 0; i < dir->nchildren;) {
+        unsigned char head[12], entry[8];
+        char name[256];
+        assert_true(kl_squashfs_meta_read(
+            s, s->super.directory_table, &block, &offset, head, sizeof head, "head"));
+        for (uint32_t k = 0; k <= kl_le32(head); k++, i++) {
+            assert_true(kl_squashfs_meta_read(
+                s, s->super.directory_table, &block, &offset, entry, sizeof entry, "entry"));
+            size_t len = kl_le16(entry + 6) + 1U;
+            assert_true(len < sizeof name && kl_squashfs_meta_read(s, s->super.directory_table,
+                                                 &block, &offset, name, len, "name"));
+            assert_int_equal(strncmp(name, dir->children[i]->name, len), 0);
+            assert_int_equal(
+                kl_le32(head + 8) + (uint32_t)(int16_t)kl_le16(entry + 2), dir->children[i]->ino);
+        }
+    }
+}
+
 /* 70,000 names in one directory, and in another, hard links to the first and the last of them, and
  * to a file whose inode lies beside the last one's and whose number is far from it: too far for
  * one header. */
@@ -257,6 +281,9 @@ static void a_wide_directory_and_far_hard_links(void **state)
     }
     assert_int_equal(kl_fs_at(fs, "b/1")->ino, kl_fs_at(fs, "a/name-00000")->ino);
     assert_int_equal(kl_fs_at(fs, "b/2")->ino, kl_fs_at(fs, "a/name-69999")->ino);
+    check_listing(s, fs->root);
+    check_listing(s, kl_fs_at(fs, "a"));
+    check_listing(s, kl_fs_at(fs, "b"));
     assert_int_equal(kl_fs_at(fs, "b/2a")->ino, kl_fs_at(fs, "aa")->ino);
     assert_int_equal(kl_squashfs_own(kl_fs_at(fs, "b/2a"))->ref >> 16,
         kl_squashfs_own(kl_fs_at(fs, "b/2"))->ref >> 16);
