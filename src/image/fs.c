@@ -87,14 +87,16 @@ bool kl_fs_dir(struct kl_fs *fs, struct kl_node *dir)
             kl_node_path(fs->a, dir), kl_node_word[dir->kind]);
     if (!fs->open_dir(fs, dir))
         return false;
-    dir->opened = true;
     if (dir->nchildren)
         qsort(dir->children, dir->nchildren, sizeof *dir->children, by_name);
     for (size_t i = 1; i < dir->nchildren; i++)
-        if (kl_streq(dir->children[i - 1]->name, dir->children[i]->name))
-            return kl_fault(fs->log, KL_IMAGE_CORRUPT, dir->children[i]->where, NULL,
-                "the directory '/%s' has '%s' twice", kl_node_path(fs->a, dir),
-                dir->children[i]->name);
+        if (kl_streq(dir->children[i - 1]->name, dir->children[i]->name)) {
+            const struct kl_node *twice = dir->children[i];
+            dir->nchildren = 0; /* and stays unopened: asked for again, it fails again */
+            return kl_fault(fs->log, KL_IMAGE_CORRUPT, twice->where, NULL,
+                "the directory '/%s' has '%s' twice", kl_node_path(fs->a, dir), twice->name);
+        }
+    dir->opened = true;
     return true;
 }
 
