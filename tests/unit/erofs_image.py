@@ -22,7 +22,7 @@ def crc32c(data):
     return crc
 
 
-# --- packing: each takes up to all of `data` into at most `room` bytes, and says how much -----------
+# --- packing: each takes up to all of `data` into at most `room` bytes, and says how much ---------
 
 
 class LzmaStream(ctypes.Structure):

@@ -218,7 +218,8 @@ def test_reads_what_the_kernel_reads(options, source, tmp_path):
 def files():
     return {"long": text("made", 400_000), "short": b"short", "empty": b"",
             "odd": text("odd", 70_001), "random": random.Random(2).randbytes(30_000),
-            "zeros": bytes(100_000), "words": b"".join(b"%d " % n for n in range(20_000)), "x" * 255: b"a long name", "- before": b"a dot"}
+            "zeros": bytes(100_000), "words": b"".join(b"%d " % n for n in range(20_000)),
+            "x" * 255: b"a long name", "- before": b"a dot"}
 
 
 MADE = {
@@ -229,7 +230,8 @@ MADE = {
     "zstd": {"algorithms": [erofs_image.ZSTD]},
     "zstd-64k": {"algorithms": [erofs_image.ZSTD], "blocks": 16},
     "two": {"algorithms": [erofs_image.LZ4, erofs_image.ZSTD], "blocks": 4},
-    "lz4-part": {"algorithms": [erofs_image.LZ4], "blocks": 16, "partial": {"part": ("words", 9999)}},
+    "lz4-part": {"algorithms": [erofs_image.LZ4], "blocks": 16,
+                 "partial": {"part": ("words", 9999)}},
     "lzma-part": {"algorithms": [erofs_image.LZMA], "blocks": 256,
                   "partial": {"part": ("words", 20_001)}},
     "deflate-part": {"algorithms": [erofs_image.DEFLATE], "partial": {"part": ("words", 5000)}},
@@ -302,7 +304,8 @@ def change(tmp_path_factory):
                 setattr(member, key, value)
             tar.addfile(member, io.BytesIO(data))
         add("srv/owned", b"owned", uid=80_000, gid=70_000, mode=0o6711,
-            pax_headers={"SCHILY.xattr.user.long": "v" * 5000, "SCHILY.xattr.security.selinux": "l"})
+            pax_headers={"SCHILY.xattr.user.long": "v" * 5000,
+                         "SCHILY.xattr.security.selinux": "l"})
         add("srv/device", type=tarfile.CHRTYPE, devmajor=259, devminor=70_001, mode=0o600)
         add("srv/fifo", type=tarfile.FIFOTYPE, mode=0o640)
         add("srv/far", type=tarfile.SYMTYPE, linkname="f/" * 2000)
@@ -311,7 +314,8 @@ def change(tmp_path_factory):
 
 def changes_of(change):
     return ["--add", f"{change}/small:etc/motd", "--add", f"{change}/large:usr/bin/tool",
-            "--add", f"{change}/small:usr/share/long", "--add", f"{change}/small:many/entry-17a:0755",
+            "--add", f"{change}/small:usr/share/long",
+            "--add", f"{change}/small:many/entry-17a:0755",
             "--remove", "many/entry-7", "--add", f"{change}/none:brand/new/dir/none",
             "--add", f"{change}/large:usr/lib/block", "--link", "/nowhere:bin",
             "--link", "../x:etc/link", "--add", f"{change}/small:! first", f"{change}/more.tar"]
@@ -353,7 +357,8 @@ def expected(before):
     rows["srv/owned"] = ["file", "6711", "80000", "70000", given, "5", "1", "-", "-",
                          "security.selinux=l,user.long=" + "v" * 5000, sha(b"owned")]
     for name, kind, mode, size, device, target in [
-            ("device", "char", "0600", "0", "259:70001", "-"), ("fifo", "fifo", "0640", "0", "-", "-"),
+            ("device", "char", "0600", "0", "259:70001", "-"),
+            ("fifo", "fifo", "0640", "0", "-", "-"),
             ("far", "link", "0777", "4000", "-", "f/" * 2000)]:
         rows["srv/" + name] = [kind, mode, "0", "0", given, size, "1", device, target, "-", "-"]
     return rows, links
@@ -365,7 +370,8 @@ PATCHED = ["plain", "lz4hc", "legacy", "everything", "all-fragments", "chunks", 
 
 @pytest.mark.parametrize("name", PATCHED)
 def test_shows_the_change_and_nothing_else(name, source, change, tmp_path):
-    image, out, again = mkfs(tmp_path / "x.img", source, *MKFS[name]), tmp_path / "y", tmp_path / "z"
+    image = mkfs(tmp_path / "x.img", source, *MKFS[name])
+    out, again = tmp_path / "y", tmp_path / "z"
     rows, links = expected(kernel_tree(image, tmp_path))
     patch(image, out, *changes_of(change))
     assert apart(same(out, tmp_path)) == (rows, links)
@@ -418,7 +424,7 @@ def test_a_small_change_is_few_bytes(change, tmp_path):
     assert len(old) > 8_000_000 and len(new) - len(old) == 4096
     changed = [n for n in range(4096 * 8) if old[n] != new[n]]
     assert old[4096 * 8:] == new[4096 * 8:len(old)]
-    inodes, blocks = (struct.unpack_from(f, new, 1024 + at)[0] for f, at in [("<Q", 16), ("<I", 36)])
+    (inodes,), (blocks,) = struct.unpack_from("<Q", new, 1040), struct.unpack_from("<I", new, 1060)
     assert blocks * 4096 == len(new) and inodes == struct.unpack_from("<Q", old, 1040)[0]
     assert len(changed) < 20  # an entry's nid, the superblock's blocks and checksum
     with mounted(out, tmp_path) as at:
