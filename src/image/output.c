@@ -21,6 +21,9 @@ struct kl_output {
     char *name;    /* in `dir` */
     char *temp;    /* likewise */
     bool has_temp; /* there is such a file: it is ours to remove */
+    bool replaces; /* a file, of these: */
+    uid_t uid;
+    gid_t gid;
 };
 
 static void free_output(struct kl_output *o)
@@ -85,8 +88,13 @@ static bool open_place(struct kl_output *o, const char *path)
     int e = 0;
     if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
         e = *real ? EISDIR : ENOENT;
-    else if (stat(real, &st) == 0 && !S_ISREG(st.st_mode))
-        e = S_ISDIR(st.st_mode) ? EISDIR : EINVAL; /* a device is not to become a file */
+    else if (stat(real, &st) == 0) {
+        o->replaces = S_ISREG(st.st_mode);
+        o->uid = st.st_uid;
+        o->gid = st.st_gid;
+        if (!o->replaces) /* a device is not to become a file */
+            e = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+    }
     o->name = copy_of(name);
     if (slash)
         slash[slash == real] = '\0';
@@ -182,6 +190,10 @@ struct kl_output *kl_output_begin(const char *path, unsigned mode)
          * it is in the way of a named file too, that says so. */
         ok = o->fd >= 0 || open_named(o);
     }
+    /* Who could read the old file shall read this one; when it may not be given away, the mode has
+     * to do. chown(2) takes set-user-ID bits, so it comes first. */
+    if (ok && o->replaces && fchown(o->fd, o->uid, o->gid) != 0)
+        errno = 0;
     if (ok && fchmod(o->fd, mode & 07777) == 0)
         return o;
     free_output(o);

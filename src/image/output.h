@@ -10,7 +10,8 @@
 
 struct kl_output;
 
-/* For `path`; NULL with errno. The file gets `mode`. */
+/* For `path`; NULL with errno. The file gets `mode` and, where that is allowed, the owner and group
+ * of the file that it replaces. */
 struct kl_output *kl_output_begin(const char *path, unsigned mode);
 int kl_output_fd(const struct kl_output *o);
 /* Syncs and names it: true when it is there, whole. False with errno: nothing changed. Frees `o`.

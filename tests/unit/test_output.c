@@ -118,6 +118,21 @@ static void the_old_file_stays_until_then(void **state)
     close(reader);
 }
 
+static void the_owner_stays(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    put("old", "old\n");
+    assert_int_equal(chown("old", 12, 34), 0);
+    assert_true(write_file("old", "new\n"));
+    struct stat st;
+    assert_int_equal(stat("old", &st), 0);
+    assert_int_equal(st.st_uid, 12);
+    assert_int_equal(st.st_gid, 34);
+    assert_int_equal(st.st_mode, S_IFREG | 0640);
+}
+
 static void what_is_dropped_was_never_there(void **state)
 {
     (void)state;
@@ -359,6 +374,7 @@ int main(void)
         CASE(nothing_is_there_until_it_is_whole),
         CASE(the_mode_is_not_the_umasks),
         CASE(the_old_file_stays_until_then),
+        CASE(the_owner_stays),
         CASE(what_is_dropped_was_never_there),
         CASE(a_link_is_kept_and_what_it_names_replaced),
         CASE(says_what_is_wrong),
