@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a tree may come to in memory: an image of a few KiB can unpack to one of gigabytes. */
+enum { NAMES_MOST = 2 << 20, KEPT_MOST = 64 << 20 };
+
 #define DAMAGED "it is damaged: fetch it again, or let e2fsck look at it"
 
 bool kl_is_ext4(const struct kl_reader *r)
@@ -257,12 +260,23 @@ static void device(const struct kl_ext4_inode *i, struct kl_node *n)
     n->minor = old ? old & 0xff : (dev & 0xff) | (dev >> 12 & 0xfff00);
 }
 
+/* Many names may share one inode, and each gets its own copy of what that says. */
+static bool keep(struct kl_ext4 *e, uint64_t bytes, uint64_t where)
+{
+    e->kept += bytes;
+    return e->kept <= KEPT_MOST ||
+           kl_fault(e->log, KL_IMAGE_BOMB, where, NULL,
+               "its symbolic links and extended attributes have more than %d MiB", KEPT_MOST >> 20);
+}
+
 static bool target(
     struct kl_ext4 *e, struct kl_fs *fs, const struct kl_ext4_inode *i, struct kl_node *n)
 {
     if (n->size == 0 || n->size > 4095)
         return kl_fault(e->log, KL_IMAGE_CORRUPT, i->where + 4, DAMAGED,
             "the symbolic link of inode %u has %llu bytes", i->ino, (unsigned long long)n->size);
+    if (!keep(e, n->size, i->where))
+        return false;
     char *to = kl_alloc(fs->a, (size_t)n->size + 1);
     bool here = n->size < KL_EXT4_IBLOCK_LEN &&
                 !(kl_ext4_flags(i) & (KL_EXT4_EXTENTS_FL | KL_EXT4_ENCRYPT_FL));
@@ -327,10 +341,10 @@ static bool fill(struct kl_ext4 *e, struct kl_fs *fs, struct kl_node *n, uint64_
 /* Hard links give more names than inodes; an image that has many more of them is made to hurt. */
 static bool count_node(struct kl_ext4 *e, const struct kl_node *dir)
 {
-    return ++e->nodes <= (uint64_t)e->inodes * 4 + 65536 ||
-           kl_fault(e->log, KL_IMAGE_BOMB, dir->where, NULL,
-               "it has more than %llu names for %u inodes", (unsigned long long)e->nodes - 1,
-               e->inodes);
+    uint64_t most = (uint64_t)e->inodes * 4 + 65536;
+    most = most < NAMES_MOST ? most : NAMES_MOST;
+    return ++e->nodes <= most || kl_fault(e->log, KL_IMAGE_BOMB, dir->where, NULL,
+                                     "it has more than %llu names", (unsigned long long)most);
 }
 
 static bool add_entry(struct kl_fs *fs, struct kl_node *dir, const unsigned char *name, size_t len,
@@ -430,8 +444,13 @@ static bool open_dir(struct kl_fs *fs, struct kl_node *dir)
 static bool read_xattrs(struct kl_fs *fs, struct kl_node *n)
 {
     struct kl_ext4_inode i = {0};
-    return kl_ext4_inode(fs->own, n->handle, &i) &&
-           kl_ext4_xattrs(fs->own, &i, fs->a, &n->xattrs, &n->nxattrs);
+    uint64_t bytes = 0;
+    if (!kl_ext4_inode(fs->own, n->handle, &i) ||
+        !kl_ext4_xattrs(fs->own, &i, fs->a, &n->xattrs, &n->nxattrs))
+        return false;
+    for (size_t k = 0; k < n->nxattrs; k++)
+        bytes += n->xattrs[k].len + sizeof *n->xattrs;
+    return keep(fs->own, bytes, i.where);
 }
 
 static bool read_file(struct kl_fs *fs, const struct kl_node *file, uint64_t at, void *to, size_t n)

@@ -66,6 +66,7 @@ struct kl_ext4 {
     uint32_t inodes, inodes_per_group;
     uint32_t inode_size, desc_size;
     uint64_t nodes;      /* made so far */
+    uint64_t kept;       /* bytes of targets and attributes so far */
     unsigned char *dirs; /* a bit for each inode: it was met as a directory */
 };
 
