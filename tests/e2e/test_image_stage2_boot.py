@@ -1,5 +1,7 @@
 """A patched initrd and a patched stage2 boot: dracut's livenet fetches the image over HTTP from
-`kickline serve`, pivots into it, and the unit that the patch added runs and reports.
+`kickline serve`, pivots into it, and the unit that the patch added runs and reports. EROFS was
+written by `kickline image patch`; the other two are patched by the server as it sends them, and no
+file is ever written.
 
 Each layout with one machine: squashfs holding LiveOS/rootfs.img (ext4), as the installer has it,
 below a device-mapper snapshot; flat squashfs; and EROFS, which dracut 059's dmsquash-live-root
@@ -9,6 +11,7 @@ with systemd mounts /sysroot before its own hook has made the overlay's director
 (90overlayfs/mount-overlayfs.sh; 060 makes them earlier): the patch of the initrd mends that.
 """
 import re
+import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,28 +23,42 @@ import initrd
 import lab as labs
 import stage2
 
-SERVER, ADDRESS, MAC = "2001:db8:11::20", "2001:db8:11::31:0", "52:54:00:12:34:56"
+SERVER, LOADER = "2001:db8:11::20", "2001:db8:11::30"
+ADDRESS, MAC = "2001:db8:11::31:0", "52:54:00:12:34:56"
 HOST = "newbox.example.net"
 KICKLINE = labs.BUILD / "check/kickline"  # with its sanitizers
 ENGINE = "network-manager"
 
-INVENTORY = f"""\
+SERVED = ("live", "flat")  # not written: a profile patches them
+
+INVENTORY = """\
 server:
-  address: ["{SERVER}"]
+  address: ["{server}"]
   trees: trees
   state: state/state.db
   user: nobody
-hosts:
-  {HOST}:
+profiles:
+  site:
     tree: lab
+    {patch}
+hosts:
+  {host}:
+    profile: site
     kickstart: none.ks
     console: ttyS0,115200
-    kernel-args: ["root=live:http://[{SERVER}]/trees/lab/images/install.img",
+    kernel-args: ["root=live:http://[{server}]{stage2}",
                   systemd.show_status=false, kickline.deadline=900]
-    nics: {{enp0s3: "{MAC}"}}
+    nics: {{enp0s3: "{mac}"}}
     network:
-      enp0s3: {{addresses: [{ADDRESS}/64], gateway6: "{SERVER}"}}
+      enp0s3: {{addresses: [{address}/64], gateway6: "{server}"}}
 """
+PATCH = "patch: {initrd: initrd, stage2: stage2}"
+
+
+def place(layout):
+    """The path below which the server has the tree's files, patched."""
+    return "/patched/site/lab" if layout in SERVED else "/trees/lab"
+
 
 # In stage2: what reports, and what starts it.
 UNIT = """\
@@ -124,30 +141,47 @@ class Boot:
         return f"{self.where}\n" + "\n".join(f"-- {k}\n{v}" for k, v in self.report.items())
 
 
+def fill(l, layout):
+    """The tree and the inventory; returns the latter's place."""
+    tree = l.files / "trees/lab"
+    initrd.tree(tree, "9.4", initrd.initrd(ENGINE))
+    with open(tree / ".treeinfo", "a") as f:
+        f.write("\n[stage2]\nmainimage = images/install.img\n")
+    root, hook = changes(l)
+    if layout in SERVED:
+        shutil.copyfile(stage2.image(layout), tree / "images/install.img")
+    else:
+        kickline("image", "patch", stage2.image(layout), root, "-o", tree / "images/install.img")
+        kickline("image", "patch", tree / "images/pxeboot/initrd.img", hook, "--in-place")
+    write(l.files / "none.ks", "text\n")
+    (l.files / "state").mkdir()
+    conf = l.files / "kickline.yaml"
+    write(conf, INVENTORY.format(
+        server=SERVER, host=HOST, address=ADDRESS, mac=MAC,
+        stage2=place(layout) + "/images/install.img",
+        patch=PATCH if layout in SERVED else "kernel-args: []"))
+    return conf
+
+
 def boot(layout):
-    image, kernel = initrd.initrd(ENGINE), initrd.kernel()[0]
     with labs.Lab(f"stage2-{layout}") as l:
-        server = l.node("server")
+        server, loader = l.node("server"), l.node("loader")
         l.bridge("lan")
         l.attach("lan", server, "eth0")
+        l.attach("lan", loader, "eth0")
         server.addr("eth0", f"{SERVER}/64")
-        tree = l.files / "trees/lab"
-        initrd.tree(tree, "9.4", image)
-        write(l.files / "kickline.yaml", INVENTORY)
-        write(l.files / "none.ks", "text\n")
-        (l.files / "state").mkdir()
-        root, hook = changes(l)
-        patched = tree / "images/pxeboot/initrd.img"
-        kickline("image", "patch", image, hook, "-o", patched)
-        kickline("image", "patch", stage2.image(layout), root, "-o", tree / "images/install.img")
-        conf = ["-f", l.files / "kickline.yaml"]
-        process = server.start([KICKLINE, "serve", *conf], name="kickline", outside=True)
-        process.wait_log(" start ")
-        line = kickline("render", *conf, HOST, "cmdline").strip()
+        loader.addr("eth0", f"{LOADER}/64")
+        conf = fill(l, layout)
+        process = server.start([KICKLINE, "serve", "-f", conf], name="kickline", outside=True)
+        process.wait_log(" start ", 120)
+        image = l.dir / "initrd.img"  # as a boot loader would load it
+        loader.run(["curl", "-sSfg", "-o", image,
+                    f"http://[{SERVER}]{place(layout)}/images/pxeboot/initrd.img"], outside=True)
+        line = kickline("render", "-f", conf, HOST, "cmdline").strip()
         line = re.sub(r"inst\.ks=\S+ ?", "", line)  # for the lab's module that ends the boot
         if layout != "live":
             line += " rd.live.overlay.overlayfs=1"
-        vm = guest.Guest(l, "vm", [("lan", MAC)], kernel, patched, line)
+        vm = guest.Guest(l, "vm", [("lan", MAC)], initrd.kernel()[0], image, line)
         report = vm.report(900)
         assert process.stop() == 0, process.output()
         return Boot(report, process.output(), vm.console.read_text(errors="replace"), l.logs())
@@ -174,7 +208,8 @@ def booted(boots, layout):
 def test_a_patched_stage2_boots(booted, layout):
     r = booted.report
     assert r["motd"] == MOTD
-    assert re.search(r" http .*path=trees/lab/images/install\.img status=200", booted.served)
+    fetched = f"path={place(layout)[1:]}/images/install.img status=200"
+    assert re.search(rf" http host={HOST} .*{fetched}", booted.served), booted.served
     # The initrd's hook ran, and after it the unit.
     assert [what for _, what in r.stamps()][-1] == "patched initrd"
     # It runs in the image and not in the initrd.
