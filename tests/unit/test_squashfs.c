@@ -134,13 +134,14 @@ static const struct {
     const char *name, *options;
     bool twin; /* a file that holds the same and so shares its blocks */
     struct change changes[4];
+    uint64_t sparse; /* bytes in holes, as mksquashfs counts them: st_blocks are made of it */
 } splices[] = {
     {"a byte", "-comp xz", false, {{400000, 1, false}}},
     {"the first and the last", "-comp gzip", false, {{0, 1, false}, {IMAGE - 1, 1, false}}},
     {"the end, in a fragment", "-comp zstd -always-use-fragments", false, {{IMAGE - 7, 5, false}}},
     {"the end, in no fragment", "-comp zstd -no-fragments", false, {{IMAGE - 7, 5, false}}},
-    {"to zeros", "-comp xz -b 4096", false, {{8192, 20000, true}, {500000, 1, false}}},
-    {"all to zeros", "-comp gzip", false, {{0, IMAGE, true}}},
+    {"to zeros", "-comp xz -b 4096", false, {{8192, 20000, true}, {500000, 1, false}}, 4 * 4096},
+    {"all to zeros", "-comp gzip", false, {{0, IMAGE, true}}, IMAGE - 1},
     {"many", "-comp xz -b 4096", false, {{0, 700000, false}}},
     {"blocks of 1 MiB", "-comp xz -b 1M -no-fragments", false, {{5, 5, false}}},
     {"bcj", "-comp xz -Xbcj x86", false, {{300000, 300000, false}}},
@@ -189,6 +190,17 @@ static struct kl_rope *splice_in(const struct kl_rope *base, const char *name,
     return spliced;
 }
 
+static uint64_t sparse_of(const struct kl_rope *rope, const char *name)
+{
+    struct opened o;
+    open_rope(&o, rope);
+    must(&o, o.s);
+    const struct kl_squashfs_inode *i = kl_fs_at(kl_squashfs_fs(o.s), name)->own;
+    uint64_t sparse = i->sparse;
+    close_image(&o);
+    return sparse;
+}
+
 static void splice_is_read_by_unsquashfs(void **state)
 {
     (void)state;
@@ -220,6 +232,7 @@ static void splice_is_read_by_unsquashfs(void **state)
         run("cd '%s' && unsquashfs -quiet -no-progress -d out new >/dev/null && "
             "diff -r in out >&2",
             work);
+        assert_int_equal(sparse_of(new, "d/image"), splices[i].sparse);
         assert_true(kl_rope_pieces(new) <= 2 * changed + 4);
         if (changed == 1)
             assert_true(in_memory(new) < kl_rope_len(base) / 2 || strstr(splices[i].options, "1M"));
