@@ -140,7 +140,7 @@ static const struct {
     {"the first and the last", "-comp gzip", false, {{0, 1, false}, {IMAGE - 1, 1, false}}},
     {"the end, in a fragment", "-comp zstd -always-use-fragments", false, {{IMAGE - 7, 5, false}}},
     {"the end, in no fragment", "-comp zstd -no-fragments", false, {{IMAGE - 7, 5, false}}},
-    {"to zeros", "-comp xz -b 4096", false, {{8192, 20000, true}, {500000, 1, false}}, 4 * 4096},
+    {"to zeros", "-comp xz -b 4096", false, {{8192, 20000, true}, {500000, 1, false}}, 16384},
     {"all to zeros", "-comp gzip", false, {{0, IMAGE, true}}, IMAGE - 1},
     {"many", "-comp xz -b 4096", false, {{0, 700000, false}}},
     {"blocks of 1 MiB", "-comp xz -b 1M -no-fragments", false, {{5, 5, false}}},
