@@ -34,6 +34,12 @@ struct kl_case {
     const struct kl_reserved *reserved; /* what the firmware is told; NULL */
 };
 
+/* At most a warning where the release is not given, but inferred. */
+static inline enum kl_severity kl_capped(const struct kl_case *c, enum kl_severity severity)
+{
+    return severity == KL_ERROR && !c->release_given ? KL_WARNING : severity;
+}
+
 /* Rules. Each states its codes at its top. */
 void kl_rules_line(const struct kl_case *c, struct kl_diags *d);      /* rules_line.c */
 void kl_rules_kickstart(const struct kl_case *c, struct kl_diags *d); /* rules_kickstart.c */

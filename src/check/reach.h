@@ -1,5 +1,5 @@
 /* What the rules about reaching share: the network of a stage as far as it is proven. Private to
- * rules_reach.c, rules_links.c and rules_slow.c. */
+ * rules_reach.c, rules_links.c, rules_slow.c and rules_lockstep.c. */
 #ifndef KL_CHECK_REACH_H
 #define KL_CHECK_REACH_H
 

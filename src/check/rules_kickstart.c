@@ -20,11 +20,6 @@ bool kl_is_template(const char *text)
     return text && (kl_ks_is_placeholder(text) || strchr(text, '<'));
 }
 
-enum kl_severity kl_ks_capped(const struct kl_ks_rules *k, enum kl_severity severity)
-{
-    return severity == KL_ERROR && !k->c->release_given ? KL_WARNING : severity;
-}
-
 /* Lower case, without '-' and '_'. */
 static size_t plain(const char *s, char *out, size_t room)
 {

@@ -50,8 +50,6 @@ void kl_net_append(
     const struct kl_ks_rules *k, struct kl_diag *one, const struct kl_net *n, const char *text);
 /* Something is filled in later: $ip, {{ address }}, <%= host %>, @@host@@. */
 bool kl_is_template(const char *text);
-/* At most a warning where the release is not given, but inferred. */
-enum kl_severity kl_ks_capped(const struct kl_ks_rules *k, enum kl_severity severity);
 /* Did somebody mistype `a` for `b`: hyphens and capitals apart the same, or one letter off? */
 bool kl_one_slip(const char *a, const char *b);
 

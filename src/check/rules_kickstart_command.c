@@ -69,7 +69,7 @@ static void command_age(const struct kl_ks_rules *k, const struct kl_ks_command 
     /* Fedora changes between the releases of EL: what holds in both neighbours is not known. */
     enum kl_severity severity =
         removed || early
-            ? kl_streq(k->c->release->distro, "fedora") ? KL_WARNING : kl_ks_capped(k, KL_ERROR)
+            ? kl_streq(k->c->release->distro, "fedora") ? KL_WARNING : kl_capped(k->c, KL_ERROR)
             : KL_NOTE;
     const char *hint = removed || old   ? found->instead ? found->instead : "take it out"
                        : found->instead ? found->instead
@@ -100,7 +100,7 @@ static void option_age(const struct kl_ks_rules *k, const char *command, const s
         bool old = command_options[i].deprecated && el >= command_options[i].deprecated;
         if (!removed && !old)
             return;
-        struct kl_diag *one = kl_diag(k->d, removed ? kl_ks_capped(k, KL_ERROR) : KL_NOTE,
+        struct kl_diag *one = kl_diag(k->d, removed ? kl_capped(k->c, KL_ERROR) : KL_NOTE,
             removed ? "option-removed" : "option-deprecated", kl_arg_place(w, 0, len),
             command_options[i].instead ? command_options[i].instead : "take it out",
             removed ? "%s of %s has no %s any more"

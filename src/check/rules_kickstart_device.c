@@ -269,7 +269,7 @@ static void translation(const struct kl_ks_rules *k)
     bool stops = stops_at(quiet, added_at);
     if (!stops && !say_differences(k, NULL, list, n, meant))
         return;
-    struct kl_diag *one = kl_diag(k->d, stops ? kl_ks_capped(k, KL_ERROR) : KL_WARNING,
+    struct kl_diag *one = kl_diag(k->d, stops ? kl_capped(k->c, KL_ERROR) : KL_WARNING,
         "translation-broken", kl_command_place(first->command),
         "write the network on the kernel line: ip=, bond=, vlan=",
         "the kernel line has no ip=, and the initrd of %s makes '%s' of this command", k->release,

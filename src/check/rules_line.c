@@ -174,11 +174,6 @@ bool kl_line_is_interface(const struct kl_line *l, const char *s)
 
 /* --- how a rule speaks ------------------------------------------------------------------------*/
 
-enum kl_severity kl_line_capped(const struct kl_line *l, enum kl_severity severity)
-{
-    return !l->c->release_given && severity == KL_ERROR ? KL_WARNING : severity;
-}
-
 void kl_line_edit(const struct kl_line *l, struct kl_diag *one, const struct kl_arg *w, size_t from,
     size_t len, const char *text)
 {

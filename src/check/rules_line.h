@@ -50,9 +50,6 @@ bool kl_line_is_interface(const struct kl_line *l, const char *s);
 /* Hexadecimal digits, at most four: a group of an IPv6 address. */
 bool kl_line_is_group(const char *s);
 
-/* At most a warning where the release is not given, but inferred. */
-enum kl_severity kl_line_capped(const struct kl_line *l, enum kl_severity severity);
-
 /* An edit within a word: nothing when the word does not stand there as it is. */
 void kl_line_edit(const struct kl_line *l, struct kl_diag *one, const struct kl_arg *w, size_t from,
     size_t len, const char *text);

@@ -581,7 +581,7 @@ static void twice(const struct kl_line *l, const struct asked *a, const struct a
         merged(l, a, b);
         return;
     }
-    struct kl_diag *one = kl_diag(l->d, kl_line_capped(l, KL_ERROR), "duplicate-ip", b->w->at,
+    struct kl_diag *one = kl_diag(l->d, kl_capped(l->c, KL_ERROR), "duplicate-ip", b->w->at,
         "one ip= for each interface", "%s is described twice", b->interface);
     kl_diag_also(l->d, one, a->w->at, "first here");
     kl_diag_effect(l->d, one, "initrd: dracut of %s stops the boot at the second", l->release);

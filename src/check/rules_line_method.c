@@ -60,7 +60,7 @@ static void judge(const struct kl_line *l, const struct kl_arg *w)
     const char *instead = meant(f[k].text, n > METHOD_FIELD && *f[0].text);
     if (!instead)
         return;
-    struct kl_diag *one = kl_diag(l->d, kl_line_capped(l, KL_WARNING), "method-unknown",
+    struct kl_diag *one = kl_diag(l->d, kl_capped(l->c, KL_WARNING), "method-unknown",
         kl_line_field_place(w, &f[k]), kl_diag_text(l->d, "write %s", instead),
         "'%s' is no method of ip=; '%s' is", f[k].text, instead);
     kl_line_edit(l, one, w, f[k].from, f[k].len, instead);

@@ -47,7 +47,7 @@ static void needs_prefix(const struct kl_line *l, const struct kl_arg *w, const 
         return; /* said both ways, for old and for new releases */
     bool ks = names_kickstart(key), said = l->c->release_given || l->c->release_from;
     struct kl_diag *one = kl_diag(l->d,
-        said ? kl_line_capped(l, ks ? KL_ERROR : KL_WARNING) : KL_NOTE, "option-needs-prefix",
+        said ? kl_capped(l->c, ks ? KL_ERROR : KL_WARNING) : KL_NOTE, "option-needs-prefix",
         kl_arg_place(w, 0, strlen(key)), kl_diag_text(l->d, "write %s", instead),
         "%s ignores '%s': the installer's options begin "
         "with 'inst.' there",

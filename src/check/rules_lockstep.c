@@ -10,7 +10,7 @@
  * contradict: an address from DHCP in the initrd and a static one afterwards is how many sites
  * install; it is a note.
  */
-#include "check/case.h"
+#include "check/reach.h"
 
 #include "base/text.h"
 #include "net/facts.h"
@@ -36,14 +36,6 @@ struct pair {
 };
 
 /* --- pairing -----------------------------------------------------------------------------------*/
-
-/* A name that stands for whatever NIC there is. */
-static bool is_any(const struct kl_link *l)
-{
-    struct kl_mac mac;
-    return kl_streq(l->name, "*") || kl_streq(l->name, "link") || kl_streq(l->name, "bootif") ||
-           kl_mac_parse(l->name, &mac);
-}
 
 static size_t index_of(const struct kl_intent *i, const struct kl_link *l)
 {
@@ -86,7 +78,7 @@ static void pair_links(struct pair *p)
 {
     for (size_t k = 0; k < p->a.i->nlinks; k++) {
         const struct kl_link *l = &p->a.i->links[k], *same = kl_link_find(p->b.i, l->name);
-        if (same && !is_any(l))
+        if (same && kl_is_named(l))
             join(p, l, same);
     }
     for (size_t k = 0; k < p->a.i->nlinks; k++)
@@ -97,7 +89,8 @@ static void pair_links(struct pair *p)
                 join(p, x, y);
         }
     const struct kl_link *x = only_speaker(p, p->a.i, free_a), *y = only_speaker(p, p->b.i, free_b);
-    if (x && y && x->kind == KL_ETHERNET && y->kind == KL_ETHERNET && (is_any(x) || is_any(y)))
+    if (x && y && x->kind == KL_ETHERNET && y->kind == KL_ETHERNET &&
+        (!kl_is_named(x) || !kl_is_named(y)))
         join(p, x, y);
 }
 
@@ -119,7 +112,7 @@ static struct kl_place at_of(const struct side *s, const struct kl_link *l, cons
 /* Of a pair the name that is one. */
 static const char *name_of(const struct kl_link *x, const struct kl_link *y)
 {
-    return is_any(x) ? y->name : x->name;
+    return !kl_is_named(x) ? y->name : x->name;
 }
 
 /* A finding at the first place of the two that is one, with the other beside it. */
@@ -494,7 +487,7 @@ static bool stands_in(const struct pair *p, const struct side *has, const struct
     if (l->parent && kl_streq(l->parent, other->name))
         return true;
     return other->kind == KL_ETHERNET &&
-           (is_any(other) || is_free(p, other) || kl_link_controller(has->i, other->name));
+           (!kl_is_named(other) || is_free(p, other) || kl_link_controller(has->i, other->name));
 }
 
 /* `has` makes the link, `lacks` does not. Only what the stage without it does instead makes it a
@@ -522,7 +515,8 @@ static void missing(struct pair *p, const struct side *has, const struct side *l
 static void device(struct pair *p)
 {
     const struct kl_link *x = only_speaker(p, p->a.i, free_a), *y = only_speaker(p, p->b.i, free_b);
-    if (!x || !y || x->kind != KL_ETHERNET || y->kind != KL_ETHERNET || is_any(x) || is_any(y))
+    if (!x || !y || x->kind != KL_ETHERNET || y->kind != KL_ETHERNET || !kl_is_named(x) ||
+        !kl_is_named(y))
         return;
     if (x->mac.set && y->mac.set)
         return; /* two NICs */
