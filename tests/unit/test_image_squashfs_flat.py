@@ -26,7 +26,7 @@ LONG = "n" * 255
 CODECS = {
     "gzip": {"128K": ["-Xcompression-level", "1", "-Xwindow-size", "10"]},
     "xz": {"128K": ["-Xdict-size", "50%"]},
-    "xz-bcj": {s: ["-Xbcj", "x86"] for s in ("4096", "128K", "1M")},
+    "xz-bcj": {s: ["-Xbcj", "x86"] for s in ("16K", "128K", "1M")},
     "lzo": {"1M": ["-Xalgorithm", "lzo1x_1"]},
     "lz4": {"4096": ["-Xhc"]},
     "zstd": {"128K": ["-Xcompression-level", "5"]},
@@ -49,7 +49,9 @@ SHAPES = cycle(
 MATRIX = [
     pytest.param(codec, size, shape, id="_".join([codec, size, *shape]).replace("_-", "-"))
     for codec in CODECS
-    for size, shape in zip(["4096", "128K", "1M"], SHAPES)
+    # In blocks of 4 KiB, mksquashfs 4.5.1's own images with BCJ are refused by the kernel: their
+    # metadata has a dictionary of 8 KiB, their options say 4.
+    for size, shape in zip(["16K" if codec == "xz-bcj" else "4096", "128K", "1M"], SHAPES)
 ]
 
 
