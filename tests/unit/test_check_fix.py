@@ -117,3 +117,17 @@ def test_a_mend_of_a_bare_line_is_not_made_and_that_is_said():
     assert got.returncode == 1, got.stderr
     assert "0 findings mended in 0 files" in got.stderr
     assert "a --cmdline is no file; change it yourself" in got.stderr
+
+
+def test_other_formats_from_the_command_line(tmp_path):
+    (tmp_path / "default").write_text(f"label a\n  kernel vmlinuz\n  append initrd=i.img {WRONG}\n")
+    got = run("--format", "sarif", str(tmp_path))
+    assert got.returncode == 1
+    document = json.loads(got.stdout)
+    assert document["version"] == "2.1.0"
+    results = document["runs"][0]["results"]
+    assert "value-repeated" in {r["ruleId"] for r in results}
+    got = run("--format", "github", str(tmp_path))
+    assert got.returncode == 1
+    assert any(line.startswith("::warning file=") and "line=3" in line
+               for line in got.stdout.splitlines()), got.stdout
