@@ -64,8 +64,8 @@ static void check_host(struct tally *t, const struct kl_fleet *f, const struct k
     const struct kl_patched_tree *tree = kl_patched_of(patched, f, h->set);
     const char *broken = tree ? kl_patched_broken(tree) : NULL;
     if (broken)
-        kl_diag(d, KL_ERROR, "patch-failed", h->at, NULL,
-            "%s: its tree could not be patched: %s", h->name, broken);
+        kl_diag(d, KL_ERROR, "patch-failed", h->at, NULL, "%s: its tree could not be patched: %s",
+            h->name, broken);
     bool bad = kl_diags_count(d, KL_ERROR) > 0, warned = kl_diags_count(d, KL_WARNING) > 0;
     t->bad += bad;
     t->warned += warned && !bad;

@@ -9,9 +9,10 @@ __attribute__((format(printf, 6, 0))) static void say(struct kl_fault_log *log,
     va_list ap)
 {
     char message[1024], offset[40] = "";
-    if (log->told >= KL_FAULTS_MOST)
+    unsigned *so_far = severity == KL_ERROR ? &log->told : &log->warned;
+    if (*so_far >= KL_FAULTS_MOST)
         return;
-    log->told++;
+    ++*so_far;
     vsnprintf(message, sizeof message, fmt, ap);
     if (at != KL_NO_OFFSET)
         snprintf(offset, sizeof offset, ", at byte %" PRIu64, at);

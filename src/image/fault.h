@@ -16,6 +16,7 @@ struct kl_fault_log {
     struct kl_diags *d;
     const char *image; /* as shown: the file's name, or "squashfs.img: LiveOS/rootfs.img" */
     unsigned told;     /* errors so far; the log says no more after KL_FAULTS_MOST */
+    unsigned warned;   /* the same of warnings: they never silence an error */
 };
 enum { KL_FAULTS_MOST = 8 };
 

@@ -216,7 +216,6 @@ static bool plant(struct kl_initrd *i)
 static void tell_traps(struct kl_initrd *i)
 {
     const struct kl_listing *l = &i->listing;
-    unsigned told = i->log->told;
     for (size_t k = 0; k < l->ntraps; k++)
         kl_image_warning(i->log, l->traps[k].code, l->traps[k].at, NULL, "%s", l->traps[k].message);
     if (l->trapped > l->ntraps)
@@ -230,7 +229,6 @@ static void tell_traps(struct kl_initrd *i)
                     : "pack it as the kernel takes it: gzip -n, or xz --check=crc32",
                 "the kernel stops at segment %zu and loses what is left: %s", k + 1,
                 l->segments[k].refused);
-    i->log->told = told; /* what is an error later must not fall silent for these */
 }
 
 static bool list(struct kl_initrd *i, const struct kl_initrd_options *options)

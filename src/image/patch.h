@@ -31,6 +31,7 @@ struct kl_change {
     const char *target;      /* of a symbolic link */
     uint32_t major, minor;
     int mode;         /* 07777 of it; -1: inherited */
+    bool executable;  /* with mode -1: whoever may read it may execute it */
     int64_t uid, gid; /* -1: inherited */
     int64_t mtime;    /* -1: the image's time */
     bool xattrs_given;
@@ -55,8 +56,8 @@ void kl_patch_free(struct kl_patch *p);
  * ("..", an absolute name with one in it) is an error; leading slashes and "./" are not. */
 /* One change; its strings are copied, its content is held. Later ones win. */
 bool kl_patch_add(struct kl_patch *p, const struct kl_change *c);
-/* A directory's content, symbolic links as such. Modes are the files' (0644 or 0755 by their
- * execute bit, so that an umask does not leak into images); owners and xattrs are inherited. */
+/* A directory's content, symbolic links as such. Of the files' modes only their owner's execute bit
+ * counts, so that an umask does not leak into images; owners and xattrs are inherited. */
 bool kl_patch_add_dir(struct kl_patch *p, const char *dir);
 /* A tar or cpio archive, packed or not (libarchive): modes, owners, times and xattrs are given by
  * it; hard links become copies. */
@@ -64,7 +65,7 @@ bool kl_patch_add_archive(struct kl_patch *p, const char *file);
 /* Either, by what is at `path`. */
 bool kl_patch_add_path(struct kl_patch *p, const char *path);
 /* "HOSTPATH:IMAGEPATH[:MODE]", "TARGET:IMAGEPATH", and a path to be removed. A colon in a path is
- * written "\:". Without a mode, a file that its owner may execute is 0755, others inherit. */
+ * written "\:". Without a mode, as from a directory. */
 bool kl_patch_add_file(struct kl_patch *p, const char *spec);
 bool kl_patch_add_link(struct kl_patch *p, const char *spec);
 bool kl_patch_add_removal(struct kl_patch *p, const char *path);

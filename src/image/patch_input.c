@@ -108,8 +108,7 @@ bool kl_patch_host_file(struct kl_patch *p, const char *path, struct kl_change *
     }
     in.time = st.st_mtim;
     c->content = kl_input_file(&in, fd, &st, path);
-    if (c->mode < 0 && (st.st_mode & S_IXUSR))
-        c->mode = 0755;
+    c->executable = st.st_mode & S_IXUSR;
     ok = kl_input_end(&in, c->content != NULL);
     if (!ok) {
         kl_rope_drop(c->content);
@@ -156,7 +155,7 @@ static bool add_regular(struct tree *t, int dir, const char *name, struct kl_cha
     }
     struct kl_rope *rope KL_ROPE_SCOPE = kl_input_file(&t->in, fd, &st, c->from);
     c->content = rope;
-    c->mode = st.st_mode & S_IXUSR ? 0755 : 0644;
+    c->executable = st.st_mode & S_IXUSR;
     return rope && kl_patch_add(t->p, c);
 }
 

@@ -199,7 +199,10 @@ static uint16_t mode_of(
         return 0777; /* symlink(7): never looked at */
     if (c && c->mode >= 0)
         return (uint16_t)c->mode;
-    return kept ? kept->mode : kind == KL_NODE_DIR ? 0755 : 0644;
+    unsigned mode = kept ? kept->mode : kind == KL_NODE_DIR ? 0755 : 0644;
+    if (c && c->executable)
+        mode |= (mode & 0444) >> 2;
+    return (uint16_t)mode;
 }
 
 static int64_t time_of(const struct plan *pl, const struct kl_change *c)

@@ -1,5 +1,6 @@
 /* What patches hold, for test_image_patch_input.py: patch-dump [PATCH | --add SPEC | --link SPEC |
- * --remove PATH]... prints each change as a line, content as its hash. After --cpio FILE the patch
+ * --remove PATH]... prints each change as a line, content as its hash, a mode of -2 for what may be
+ * executed and has no mode of its own. After --cpio FILE the patch
  * is written there as an archive. "patch-dump --udiff PATH OLD DIFF" applies a diff instead. */
 #include "image/cpio.h"
 #include "image/patch.h"
@@ -17,8 +18,9 @@ static void show(const struct kl_change *c)
     if (c->content)
         kl_rope_sha256(c->content, hash);
     printf("%s\t%s\t%d\t%lld:%lld\t%lld\t%u:%u\t%s\t%llu\t%s",
-        c->remove ? "removal" : kl_node_word[c->kind], c->path, c->mode, (long long)c->uid,
-        (long long)c->gid, (long long)c->mtime, c->major, c->minor, c->target ? c->target : "-",
+        c->remove ? "removal" : kl_node_word[c->kind], c->path,
+        c->mode < 0 && c->executable ? -2 : c->mode, (long long)c->uid, (long long)c->gid,
+        (long long)c->mtime, c->major, c->minor, c->target ? c->target : "-",
         c->content ? (unsigned long long)kl_rope_len(c->content) : 0, hash);
     for (size_t i = 0; i < c->nxattrs; i++) {
         printf("\t%s=", c->xattrs[i].name);

@@ -400,6 +400,25 @@ def test_a_hard_link_is_broken_not_written_through(images, tmp_path, layout):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_secret_stays_one_and_a_program_a_program(tmp_path, layout):
+    root = make_root(tmp_path / "root", [("etc/shadow", "old\n"), ("usr/bin/plain", "old\n")])
+    (root / "etc/shadow").chmod(0o600)
+    (tmp_path / "work").mkdir()
+    image = make_image(layout, root, tmp_path / "work")
+    changes = tmp_path / "c"
+    (changes / "etc").mkdir(parents=True)
+    (changes / "usr/bin").mkdir(parents=True)
+    for name, mode in (("etc/shadow", 0o644), ("usr/bin/plain", 0o700), ("usr/bin/tool", 0o600),
+                       ("usr/bin/new", 0o750), ("etc/new", 0o600)):
+        (changes / name).write_text("new\n")
+        (changes / name).chmod(mode)
+    run("patch", image, changes, "-o", tmp_path / "out")
+    out = json.loads(run("inspect", "--json", tmp_path / "out", *(
+        "etc/shadow", "usr/bin/plain", "usr/bin/tool", "usr/bin/new", "etc/new")).stdout)
+    assert [e["mode"] for e in out["entries"]] == ["0600", "0755", "0755", "0755", "0644"]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_what_cannot_be_said_is_an_error_and_nothing_is_written(images, tmp_path, layout):
     (tmp_path / "f").write_text("f\n")
     out = tmp_path / "out"
@@ -501,6 +520,8 @@ def test_an_overlay_is_an_archive(images, tmp_path):
     assert listed == sorted(listed)
     assert {"lib", "lib/systemd", "lib/systemd/system", "lib/systemd/system/new.service"} <= \
         set(listed)
+    modes = sh("cpio", "--quiet", "-tv", input=archive).stdout.decode()
+    assert "-rwxr-xr-x" in next(x for x in modes.splitlines() if x.endswith(" usr/bin/fix"))
     # It is an image, too, and can be looked into.
     assert run("inspect", tmp_path / "one", "--cat", "etc/motd").stdout == "patched\n"
 
