@@ -11,6 +11,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct tree {
     const char *name; /* the last part of its directory */
@@ -96,16 +97,42 @@ static void read_reserved(struct kl_cases *s, const struct kl_doc *doc, struct k
         remember_reserved(s, &list.list[k]);
 }
 
-static void read_tree(struct kl_cases *s, const struct kl_doc *doc, struct kl_diags *d)
+static const char *last_part(const char *path)
 {
-    const char *slash = strrchr(doc->path, '/');
-    const char *dir = slash ? kl_strndup(s->a, doc->path, (size_t)(slash - doc->path)) : ".";
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* `name` is what a loader calls it by: a part of a path or URL. */
+static void read_tree(
+    struct kl_cases *s, const char *dir, const char *name, const char *info, struct kl_diags *d)
+{
     struct kl_tree tree;
     if (!kl_tree_read(s->a, dir, &tree, d) || !tree.release)
         return;
-    const char *name = strrchr(dir, '/');
     s->trees = kl_grow(s->a, s->trees, s->ntrees, sizeof *s->trees);
-    s->trees[s->ntrees++] = (struct tree){name ? name + 1 : dir, tree.release, doc->path};
+    s->trees[s->ntrees++] = (struct tree){name, tree.release, info};
+}
+
+static void read_tree_at(struct kl_cases *s, const struct kl_doc *doc, struct kl_diags *d)
+{
+    const char *slash = strrchr(doc->path, '/');
+    const char *dir = slash ? kl_strndup(s->a, doc->path, (size_t)(slash - doc->path)) : ".";
+    read_tree(s, dir, last_part(dir), doc->path, d);
+}
+
+/* --map URL=DIR, where DIR is a tree: it is the URL that has its name. */
+static void read_mapped_trees(struct kl_cases *s, struct kl_diags *d)
+{
+    for (size_t k = 0; k < s->o->nmaps; k++) {
+        const struct kl_map *m = &s->o->maps[k];
+        const char *info = kl_sprintf(s->a, "%s/.treeinfo", m->path);
+        size_t n = strlen(m->url);
+        while (n && m->url[n - 1] == '/')
+            n--;
+        if (access(info, R_OK) == 0)
+            read_tree(s, m->path, last_part(kl_strndup(s->a, m->url, n)), info, d);
+    }
 }
 
 static bool is_system(enum kl_kind kind)
@@ -157,11 +184,12 @@ struct kl_cases *kl_cases_new(
         if (doc->kind == KL_KIND_DHCPD || doc->kind == KL_KIND_DNSMASQ || doc->kind == KL_KIND_KEA)
             read_reserved(s, doc, d);
         else if (doc->kind == KL_KIND_TREEINFO)
-            read_tree(s, doc, d);
+            read_tree_at(s, doc, d);
         s->nkickstarts += doc->kind == KL_KIND_KICKSTART;
         s->nlines += doc->kind == KL_KIND_PXELINUX || doc->kind == KL_KIND_GRUB ||
                      doc->kind == KL_KIND_IPXE || doc->kind == KL_KIND_CMDLINE;
     }
+    read_mapped_trees(s, d);
     group_sets(s);
     return s;
 }
@@ -380,7 +408,7 @@ static const struct tree *tree_of(const struct maker *m, const struct texts *t)
     for (size_t k = 0; k < m->s->ntrees; k++)
         for (size_t i = 0; i < t->n; i++)
             if (has_part(t->text[i], m->s->trees[k].name)) {
-                if (found && found != &m->s->trees[k])
+                if (found && found->release != m->s->trees[k].release)
                     return NULL;
                 found = &m->s->trees[k];
             }

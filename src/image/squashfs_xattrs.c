@@ -59,8 +59,10 @@ static bool read_table(struct kl_squashfs *s, struct table *t)
     t->sets = kl_le32(head + 8);
     t->nblocks = t->sets / SETS_A_BLOCK + (t->sets % SETS_A_BLOCK != 0);
     uint64_t left = s->in.len - t->end - HEADER;
-    if (!t->sets || t->sets == KL_SQUASHFS_NO_INDEX || t->nblocks > left / 8)
-        return damaged(s, t->end + 8, "has no sets, or more than the image has room for");
+    if (!t->sets || t->sets == KL_SQUASHFS_NO_INDEX || t->nblocks > left / 8) {
+        damaged(s, t->end + 8, "has no sets, or more than the image has room for");
+        return false;
+    }
     t->list = kl_alloc(s->a, 8 * t->nblocks);
     return kl_read(&s->in, t->end + HEADER, t->list, 8 * t->nblocks, "list of attribute sets") &&
            is_in_order(s, t);
