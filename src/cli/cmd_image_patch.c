@@ -64,17 +64,18 @@ static unsigned mode_of(const char *path)
 /* A tree that the image lies in has its checksum: say so before somebody wonders. */
 static void look_for_treeinfo(struct job *j, const char *image)
 {
-    char *dir = kl_strdup(j->j.a, image), *slash;
-    for (int up = 0; up < 3 && (slash = strrchr(dir, '/')); up++) {
+    char *dir = realpath(image, NULL), *slash;
+    for (int up = 0; dir && up < 3 && (slash = strrchr(dir, '/')); up++) {
         *slash = '\0';
         const char *info = kl_sprintf(j->j.a, "%s/.treeinfo", dir);
         if (access(info, F_OK) == 0) {
             kl_diag(j->j.d, KL_NOTE, "image-treeinfo", (struct kl_place){.file = info},
                 kl_diag_text(j->j.d, "give --tree %s to have a .treeinfo that matches", dir),
                 "it has the checksum of the image as it was");
-            return;
+            break;
         }
     }
+    free(dir);
 }
 
 static void report(struct job *j, const struct kl_rope *base, const struct kl_rope *out,

@@ -135,7 +135,7 @@ static bool fill(struct kl_image_job *j, const struct kl_image_tree *t,
     int failed = nftw(t->dir, copy_one, 32, FTW_PHYS);
     copying = NULL;
     if (failed)
-        return failed > 0 || fault(j, t->dir, "cannot be read", errno);
+        return failed < 0 && fault(j, t->dir, "cannot be read", errno);
     const char *name = strrchr(t->info, '/') + 1;
     return kl_image_job_write(j, patched, kl_sprintf(j->a, "%s/%s", to, t->path), 0644) &&
            kl_image_job_write(j, info, kl_sprintf(j->a, "%s/%s", to, name), 0644);
@@ -153,9 +153,7 @@ bool kl_image_tree_write(struct kl_image_job *j, const struct kl_image_tree *t,
         return fault(j, out, "a new tree is not written over what is there", EEXIST);
     if (!mkdtemp(made))
         return fault(j, out, "cannot be made", errno);
-    size_t errors = kl_diags_count(j->d, KL_ERROR);
-    bool ok = fill(j, t, patched, info, made) && kl_diags_count(j->d, KL_ERROR) == errors;
-    ok = ok && chmod(made, 0755) == 0;
+    bool ok = fill(j, t, patched, info, made) && chmod(made, 0755) == 0;
     if (ok && rename(made, out) != 0)
         ok = fault(j, out, "cannot be made", errno);
     if (!ok)

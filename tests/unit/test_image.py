@@ -508,6 +508,8 @@ def test_a_tree_in_place(images, tmp_path):
     # Without --tree the old checksum is told about.
     p = run("patch", tree / "LiveOS/squashfs.img", "--link", "a:b", "--in-place")
     assert "--tree" in p.stderr
+    p = run("patch", "squashfs.img", "--link", "a:c", "--in-place", cwd=tree / "LiveOS")
+    assert f"--tree {tree}" in p.stderr
 
 
 def test_an_overlay_is_an_archive(images, tmp_path):
