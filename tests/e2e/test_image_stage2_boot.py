@@ -175,8 +175,10 @@ def boot(layout):
         process = server.start([KICKLINE, "serve", "-f", conf], name="kickline", outside=True)
         process.wait_log(" start ", 120)
         image = l.dir / "initrd.img"  # as a boot loader would load it
-        loader.run(["curl", "-sSfg", "-o", image,
-                    f"http://[{SERVER}]{place(layout)}/images/pxeboot/initrd.img"], outside=True)
+        loader.run(["/usr/bin/python3", "-c",
+                    "import sys, urllib.request; urllib.request.urlretrieve(*sys.argv[1:])",
+                    f"http://[{SERVER}]{place(layout)}/images/pxeboot/initrd.img", image],
+                   outside=True)
         line = kickline("render", "-f", conf, HOST, "cmdline").strip()
         line = re.sub(r"inst\.ks=\S+ ?", "", line)  # for the lab's module that ends the boot
         if layout != "live":
